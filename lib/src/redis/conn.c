@@ -1,0 +1,731 @@
+/* SPDX-License-Identifier: MIT */
+#include "redis/conn.h"
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/rand.h"
+#include "redis/reader.h"
+#include "redis/stream.h"
+
+#include <errno.h>
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/dns.h>
+#include <event2/event.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/queue.h>
+
+#define RETRY_FIRST_MS 50
+#define RETRY_MOST_MS  2000
+#define NEVER          INT64_MAX
+
+struct request {
+    TAILQ_ENTRY(request) link;
+    rqi_reply_cb cb; /* NULL once it has been called: a ghost that waits for its reply */
+    void *arg;
+    int64_t deadline_ms; /* monotonic; NEVER = none */
+    char *bytes;         /* owned; only while waiting for a connection */
+    size_t len;
+};
+TAILQ_HEAD(requests, request);
+
+enum conn_state {
+    CONN_DOWN,       /* waits for the retry timer */
+    CONN_CONNECTING, /* the stream is being opened */
+    CONN_HANDSHAKE,  /* AUTH, SELECT, SETNAME are under way */
+    CONN_UP
+};
+
+struct rqi_conn {
+    struct event_base *base; /* borrowed */
+    struct evdns_base *dns;  /* owned; NULL until a name must be resolved */
+    rqi_url url;
+    char name[64];
+    int64_t timeout_ms;
+    const refq_logger *log;
+    void (*on_up)(void *arg);
+    void (*on_down)(void *arg, const refq_error *why);
+    void (*on_push)(void *arg, const redisReply *message);
+    void *arg;
+
+    enum conn_state state;
+    bool patient;            /* connected once, or told to wait */
+    bool freed;              /* rqi_conn_free() was called while busy */
+    unsigned busy;           /* depth of functions on the stack that use this after callbacks */
+    unsigned failures;       /* connection attempts since it was last up */
+    unsigned handshakes;     /* handshake replies still to come */
+    struct bufferevent *bev; /* owned; NULL while down */
+    redisReader *reader;     /* owned; lives as long as bev */
+    size_t reply_bytes;      /* received of the reply being read */
+    struct requests waiting;
+    struct requests sent;
+    size_t waiting_bytes;
+    struct event *retry;      /* owned: next connection attempt, or the limit of the current one */
+    struct event *deadline;   /* owned: earliest deadline of any request */
+    int64_t next_deadline_ms; /* what `deadline` is armed for; NEVER = not armed */
+    refq_error last_error;    /* why it is down, for the text of timeouts */
+};
+
+static void connect_now(rqi_conn *c);
+static void drop(rqi_conn *c, const refq_error *why);
+
+static void arm(struct event *ev, int64_t ms)
+{
+    if (ms < 0) {
+        ms = 0;
+    }
+    struct timeval tv = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
+    (void)evtimer_add(ev, &tv);
+}
+
+/* --- Requests --------------------------------------------------------------------------------- */
+
+static void request_free(struct request *r)
+{
+    free(r->bytes);
+    free(r);
+}
+
+/* Calls back with an error; the request itself stays where it is. */
+static void answer_error(struct request *r, const refq_error *err)
+{
+    rqi_reply_cb cb = r->cb;
+    r->cb = NULL;
+    if (cb != NULL) {
+        cb(r->arg, err, NULL);
+    }
+}
+
+/* Fails and removes everything in a queue. Callbacks may add to it: those stay. */
+static void fail_all(rqi_conn *c, struct requests *queue, const refq_error *err)
+{
+    struct requests old = TAILQ_HEAD_INITIALIZER(old);
+    TAILQ_CONCAT(&old, queue, link);
+    if (queue == &c->waiting) {
+        c->waiting_bytes = 0;
+    }
+    struct request *r = NULL;
+    while ((r = TAILQ_FIRST(&old)) != NULL) {
+        TAILQ_REMOVE(&old, r, link);
+        answer_error(r, err);
+        request_free(r);
+    }
+}
+
+static void arm_deadline(rqi_conn *c, int64_t deadline_ms)
+{
+    if (deadline_ms >= c->next_deadline_ms) {
+        return;
+    }
+    c->next_deadline_ms = deadline_ms;
+    arm(c->deadline, deadline_ms - rqi_mono_ms());
+}
+
+static void time_out(rqi_conn *c, struct request *r)
+{
+    refq_error err;
+    if (c->state == CONN_UP) {
+        (void)rqi_fail(&err, REFQ_ERR_TIMEOUT, "no answer from Redis at %s in time", c->url.shown);
+    } else {
+        (void)rqi_fail(&err, REFQ_ERR_TIMEOUT, "no connection to Redis at %s in time (%.120s)",
+                       c->url.shown, c->last_error.text);
+    }
+    answer_error(r, &err);
+}
+
+/* When a ghost has been silent for another timeout, the server hangs. */
+static int64_t ghost_limit(const rqi_conn *c, const struct request *r)
+{
+    return r->deadline_ms + c->timeout_ms;
+}
+
+/* Moves what is overdue to *late, in order; returns the next deadline. */
+static int64_t collect_waiting(rqi_conn *c, int64_t now, struct requests *late)
+{
+    int64_t next = NEVER;
+    struct request *r = TAILQ_FIRST(&c->waiting);
+    while (r != NULL) {
+        struct request *after = TAILQ_NEXT(r, link);
+        if (r->deadline_ms <= now) {
+            TAILQ_REMOVE(&c->waiting, r, link);
+            c->waiting_bytes -= r->len;
+            TAILQ_INSERT_TAIL(late, r, link);
+        } else if (r->deadline_ms < next) {
+            next = r->deadline_ms;
+        }
+        r = after;
+    }
+    return next;
+}
+
+static struct request *first_late_sent(rqi_conn *c, int64_t now, int64_t *next, bool *hung)
+{
+    struct request *r = NULL;
+    *next = NEVER;
+    TAILQ_FOREACH(r, &c->sent, link)
+    {
+        if (r->deadline_ms == NEVER) {
+            continue;
+        }
+        int64_t at = r->cb != NULL ? r->deadline_ms : ghost_limit(c, r);
+        if (r->cb != NULL && at <= now) {
+            return r;
+        }
+        *hung = *hung || at <= now;
+        *next = at < *next ? at : *next;
+    }
+    return NULL;
+}
+
+static void leave(rqi_conn *c);
+
+static void on_deadline(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    rqi_conn *c = arg;
+    int64_t now = rqi_mono_ms();
+    bool hung = false;
+    int64_t next_sent = NEVER;
+    struct requests late = TAILQ_HEAD_INITIALIZER(late);
+    struct request *r = NULL;
+
+    c->busy++;
+    c->next_deadline_ms = NEVER;
+    int64_t next_waiting = collect_waiting(c, now, &late);
+    while ((r = TAILQ_FIRST(&late)) != NULL) {
+        TAILQ_REMOVE(&late, r, link);
+        time_out(c, r);
+        request_free(r);
+    }
+    /* Starts over after each callback: it may have changed the queue. */
+    while ((r = first_late_sent(c, now, &next_sent, &hung)) != NULL) {
+        time_out(c, r);
+    }
+    if (hung) {
+        rqi_conn_reset(c, "the server does not answer");
+    }
+    int64_t next = next_sent < next_waiting ? next_sent : next_waiting;
+    if (next != NEVER) {
+        arm_deadline(c, next);
+    }
+    leave(c);
+}
+
+/* --- Going down and up ------------------------------------------------------------------------ */
+
+static void destroy(rqi_conn *c)
+{
+    if (c->bev != NULL) {
+        bufferevent_free(c->bev);
+    }
+    if (c->reader != NULL) {
+        redisReaderFree(c->reader);
+    }
+    if (c->dns != NULL) {
+        evdns_base_free(c->dns, 0);
+    }
+    if (c->retry != NULL) {
+        event_free(c->retry);
+    }
+    if (c->deadline != NULL) {
+        event_free(c->deadline);
+    }
+    free(c);
+}
+
+/* Ends a section in which callbacks may have freed the connection. */
+static void leave(rqi_conn *c)
+{
+    if (--c->busy == 0 && c->freed) {
+        destroy(c);
+    }
+}
+
+static void schedule_retry(rqi_conn *c)
+{
+    int64_t bound = RETRY_FIRST_MS << (c->failures < 6 ? c->failures : 6);
+    bound = bound < RETRY_MOST_MS ? bound : RETRY_MOST_MS;
+    c->failures++;
+    arm(c->retry, bound / 2 + (int64_t)rqi_rand_below((uint32_t)bound / 2 + 1));
+}
+
+static void close_stream(rqi_conn *c)
+{
+    if (c->bev != NULL) {
+        bufferevent_free(c->bev);
+        c->bev = NULL;
+    }
+    if (c->reader != NULL) {
+        redisReaderFree(c->reader);
+        c->reader = NULL;
+    }
+    c->reply_bytes = 0;
+    c->handshakes = 0;
+}
+
+/* The connection is gone for the reason given: fail what was sent, connect anew later. */
+static void drop(rqi_conn *c, const refq_error *why)
+{
+    bool was_up = c->state == CONN_UP;
+    refq_error reason = *why;
+    c->busy++;
+    c->state = CONN_DOWN;
+    c->last_error = reason;
+    close_stream(c);
+    if (!c->freed) {
+        schedule_retry(c);
+    }
+    if (was_up) {
+        char quoted[200];
+        rqi_log(c->log, REFQ_LOG_WARN, "event=redis_down server=%s reason=%s", c->url.shown,
+                rqi_log_quote(quoted, sizeof quoted, reason.text));
+    }
+    refq_error closed;
+    (void)rqi_fail(&closed, REFQ_ERR_CLOSED, "lost the connection to Redis: %.180s", reason.text);
+    fail_all(c, &c->sent, &closed);
+    if (was_up && c->on_down != NULL && !c->freed) {
+        c->on_down(c->arg, &reason);
+    }
+    bool hopeless = !c->patient || reason.code == REFQ_ERR_AUTH;
+    if (hopeless) {
+        fail_all(c, &c->waiting, &reason);
+    }
+    leave(c);
+}
+
+void rqi_conn_reset(rqi_conn *c, const char *why)
+{
+    if (c->state == CONN_DOWN) {
+        return;
+    }
+    refq_error err;
+    (void)rqi_fail(&err, REFQ_ERR_CLOSED, "%s", why);
+    drop(c, &err);
+}
+
+static void write_out(rqi_conn *c, const char *bytes, size_t len)
+{
+    (void)bufferevent_write(c->bev, bytes, len);
+}
+
+static void send_waiting(rqi_conn *c)
+{
+    struct request *r = NULL;
+    while ((r = TAILQ_FIRST(&c->waiting)) != NULL) {
+        TAILQ_REMOVE(&c->waiting, r, link);
+        c->waiting_bytes -= r->len;
+        write_out(c, r->bytes, r->len);
+        free(r->bytes);
+        r->bytes = NULL;
+        TAILQ_INSERT_TAIL(&c->sent, r, link);
+    }
+}
+
+static void go_up(rqi_conn *c)
+{
+    c->state = CONN_UP;
+    c->failures = 0;
+    c->patient = true;
+    (void)evtimer_del(c->retry);
+    rqi_log(c->log, REFQ_LOG_DEBUG, "event=redis_up server=%s", c->url.shown);
+    c->busy++;
+    if (c->on_up != NULL) {
+        c->on_up(c->arg);
+    }
+    if (c->state == CONN_UP) {
+        send_waiting(c);
+    }
+    leave(c);
+}
+
+static void on_handshake(void *arg, const refq_error *err, const redisReply *reply)
+{
+    rqi_conn *c = arg;
+    (void)reply;
+    if (c->state != CONN_HANDSHAKE) {
+        return; /* an earlier step has already failed */
+    }
+    if (err != NULL) {
+        refq_error why = *err;
+        (void)rqi_fail_in(&why, why.code, "Redis at %s", c->url.shown);
+        drop(c, &why);
+        return;
+    }
+    if (--c->handshakes == 0) {
+        go_up(c);
+    }
+}
+
+static struct request *request_new(rqi_conn *c, int64_t timeout_ms, rqi_reply_cb cb, void *arg)
+{
+    struct request *r = calloc(1, sizeof *r);
+    if (r == NULL) {
+        return NULL;
+    }
+    r->cb = cb;
+    r->arg = arg;
+    if (timeout_ms == 0) {
+        timeout_ms = c->timeout_ms;
+    }
+    r->deadline_ms = timeout_ms < 0 ? NEVER : rqi_mono_ms() + timeout_ms;
+    return r;
+}
+
+static void send_handshake(rqi_conn *c, rqi_cmd *cmd)
+{
+    char *bytes = NULL;
+    size_t len = 0;
+    struct request *r = request_new(c, -1, on_handshake, c);
+    if (r == NULL || rqi_cmd_encode(cmd, &bytes, &len) != REFQ_OK) {
+        free(r);
+        return;
+    }
+    write_out(c, bytes, len);
+    rqi_cmd_bytes_free(bytes);
+    TAILQ_INSERT_TAIL(&c->sent, r, link);
+    c->handshakes++;
+    rqi_cmd_clear(cmd);
+}
+
+static void start_handshake(rqi_conn *c)
+{
+    rqi_cmd cmd = {0};
+    c->state = CONN_HANDSHAKE;
+    if (c->url.password[0] != '\0') {
+        rqi_cmd_adds(&cmd, "AUTH");
+        if (c->url.user[0] != '\0') {
+            rqi_cmd_adds(&cmd, c->url.user);
+        }
+        rqi_cmd_adds(&cmd, c->url.password);
+        send_handshake(c, &cmd);
+    }
+    if (c->url.db != 0) {
+        rqi_cmd_adds(&cmd, "SELECT");
+        rqi_cmd_addi(&cmd, c->url.db);
+        send_handshake(c, &cmd);
+    }
+    rqi_cmd_adds(&cmd, "CLIENT");
+    rqi_cmd_adds(&cmd, "SETNAME");
+    rqi_cmd_adds(&cmd, c->name);
+    send_handshake(c, &cmd);
+    rqi_cmd_done(&cmd);
+}
+
+/* --- Reading ---------------------------------------------------------------------------------- */
+
+static bool is_push(const rqi_conn *c, const redisReply *r)
+{
+    static const char *const kinds[] = {"smessage",  "ssubscribe",  "sunsubscribe", "message",
+                                        "subscribe", "unsubscribe", "pong"};
+    if (c->on_push == NULL || r->type != REDIS_REPLY_ARRAY || r->elements < 2 ||
+        r->element[0]->type != REDIS_REPLY_STRING) {
+        return false;
+    }
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        if (strcasecmp(r->element[0]->str, kinds[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Subscription confirmations answer a request; messages answer none. */
+static bool answers_request(const redisReply *r)
+{
+    return strcasecmp(r->element[0]->str, "smessage") != 0 &&
+           strcasecmp(r->element[0]->str, "message") != 0;
+}
+
+static void deliver(rqi_conn *c, const redisReply *reply)
+{
+    if (is_push(c, reply)) {
+        c->on_push(c->arg, reply);
+        if (!answers_request(reply)) {
+            return;
+        }
+    }
+    struct request *r = TAILQ_FIRST(&c->sent);
+    if (r == NULL) {
+        rqi_conn_reset(c, "the server answered a question nobody asked");
+        return;
+    }
+    TAILQ_REMOVE(&c->sent, r, link);
+    refq_error err;
+    bool failed = reply->type == REDIS_REPLY_ERROR;
+    if (failed) {
+        (void)rqi_reply_error(reply, &err);
+    }
+    if (r->cb != NULL) {
+        r->cb(r->arg, failed ? &err : NULL, failed ? NULL : reply);
+    }
+    request_free(r);
+    if (failed && rqi_reply_wants_reconnect(reply) && !c->freed) {
+        rqi_conn_reset(c, err.text);
+    }
+}
+
+static void on_protocol_error(rqi_conn *c)
+{
+    refq_error err;
+    (void)rqi_fail(&err, REFQ_ERR_PROTO, "what answers at %s does not speak Redis: %.100s",
+                   c->url.shown, c->reader->errstr);
+    drop(c, &err);
+}
+
+/* Takes every complete reply out of the reader. */
+static void take_replies(rqi_conn *c)
+{
+    void *reply = NULL;
+    while (c->reader != NULL && !c->freed) {
+        if (redisReaderGetReply(c->reader, &reply) != REDIS_OK) {
+            on_protocol_error(c);
+            return;
+        }
+        if (reply == NULL) {
+            return;
+        }
+        c->reply_bytes = 0;
+        deliver(c, reply);
+        freeReplyObject(reply);
+    }
+}
+
+static void on_read(struct bufferevent *bev, void *arg)
+{
+    rqi_conn *c = arg;
+    struct evbuffer *in = bufferevent_get_input(bev);
+    c->busy++;
+    while (c->reader != NULL && !c->freed && evbuffer_get_length(in) > 0) {
+        struct evbuffer_iovec piece;
+        if (evbuffer_peek(in, -1, NULL, &piece, 1) < 1) {
+            break;
+        }
+        size_t len = piece.iov_len;
+        c->reply_bytes += len;
+        int rc = redisReaderFeed(c->reader, piece.iov_base, len);
+        (void)evbuffer_drain(in, len);
+        if (rc != REDIS_OK || c->reply_bytes > RQI_REPLY_MAX) {
+            rqi_conn_reset(c, "the server sent more than this program can take");
+            break;
+        }
+        take_replies(c);
+    }
+    leave(c);
+}
+
+static void on_event(struct bufferevent *bev, short what, void *arg)
+{
+    rqi_conn *c = arg;
+    int saved = EVUTIL_SOCKET_ERROR();
+    if (what & BEV_EVENT_CONNECTED) {
+        start_handshake(c);
+        return;
+    }
+    refq_error err;
+    int dns = bufferevent_socket_get_dns_error(bev);
+    if (dns != 0) {
+        (void)rqi_fail(&err, REFQ_ERR_IO, "cannot find the host '%s': %s", c->url.host,
+                       evutil_gai_strerror(dns));
+    } else if (c->state == CONN_CONNECTING) {
+        (void)rqi_fail(&err, REFQ_ERR_IO, "cannot connect to Redis at %s: %s", c->url.shown,
+                       strerror(saved));
+    } else {
+        (void)rqi_fail(&err, REFQ_ERR_IO, "%s at %s",
+                       (what & BEV_EVENT_EOF) ? "the server closed the connection"
+                                              : strerror(saved),
+                       c->url.shown);
+    }
+    drop(c, &err);
+}
+
+/* The timer means "try again" while down and "this takes too long" while connecting. */
+static void on_retry(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    rqi_conn *c = arg;
+    if (c->state == CONN_DOWN) {
+        connect_now(c);
+        return;
+    }
+    refq_error err;
+    (void)rqi_fail(&err, REFQ_ERR_TIMEOUT, "connecting to Redis at %s took longer than %lld ms",
+                   c->url.shown, (long long)c->timeout_ms);
+    drop(c, &err);
+}
+
+static void connect_now(rqi_conn *c)
+{
+    refq_error err;
+    c->state = CONN_CONNECTING;
+    c->reader = rqi_reader_new();
+    if (c->reader == NULL) {
+        (void)rqi_fail(&err, REFQ_ERR_NOMEM, "out of memory while connecting");
+        drop(c, &err);
+        return;
+    }
+    if (rqi_stream_open(c->base, &c->url, &c->dns, &c->bev, &err) != REFQ_OK) {
+        drop(c, &err);
+        return;
+    }
+    bufferevent_setcb(c->bev, on_read, NULL, on_event, c);
+    (void)bufferevent_enable(c->bev, EV_READ | EV_WRITE);
+    arm(c->retry, c->timeout_ms);
+}
+
+/* --- Public ----------------------------------------------------------------------------------- */
+
+refq_err rqi_conn_new(const rqi_conn_options *options, rqi_conn **ret, refq_error *err)
+{
+    rqi_conn *c = calloc(1, sizeof *c);
+    if (c == NULL) {
+        return rqi_fail(err, REFQ_ERR_NOMEM, "out of memory");
+    }
+    c->base = options->base;
+    c->url = *options->url;
+    c->timeout_ms = options->timeout_ms > 0 ? options->timeout_ms : RQI_TIMEOUT_MS;
+    c->log = options->log;
+    c->patient = options->patient;
+    c->on_up = options->on_up;
+    c->on_down = options->on_down;
+    c->on_push = options->on_push;
+    c->arg = options->arg;
+    c->next_deadline_ms = NEVER;
+    (void)snprintf(c->name, sizeof c->name, "%s", options->name);
+    TAILQ_INIT(&c->waiting);
+    TAILQ_INIT(&c->sent);
+    c->retry = evtimer_new(c->base, on_retry, c);
+    c->deadline = evtimer_new(c->base, on_deadline, c);
+    if (c->retry == NULL || c->deadline == NULL) {
+        destroy(c);
+        return rqi_fail(err, REFQ_ERR_NOMEM, "out of memory");
+    }
+    arm(c->retry, 0); /* from the loop, so that no callback comes from inside this call */
+    *ret = c;
+    return REFQ_OK;
+}
+
+struct late_error {
+    rqi_reply_cb cb;
+    void *arg;
+    refq_err code;
+};
+
+static void deliver_late_error(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    struct late_error *late = arg;
+    refq_error err;
+    (void)rqi_fail(&err, late->code,
+                   late->code == REFQ_ERR_FULL
+                       ? "too much is queued for Redis already; try again later"
+                       : "out of memory");
+    late->cb(late->arg, &err, NULL);
+    free(late);
+}
+
+/* A request that cannot be queued still gets its callback from the loop. */
+static void refuse(rqi_conn *c, refq_err code, rqi_reply_cb cb, void *arg)
+{
+    struct timeval now = {0};
+    struct late_error *late = malloc(sizeof *late);
+    if (late == NULL) {
+        return;
+    }
+    *late = (struct late_error){cb, arg, code};
+    (void)event_base_once(c->base, -1, EV_TIMEOUT, deliver_late_error, late, &now);
+}
+
+static size_t queued_bytes(const rqi_conn *c)
+{
+    size_t out = c->bev != NULL ? evbuffer_get_length(bufferevent_get_output(c->bev)) : 0;
+    return out + c->waiting_bytes;
+}
+
+/* Keeps the bytes until there is a connection; false when out of memory. */
+static bool keep_bytes(rqi_conn *c, struct request *r, const char *bytes, size_t len)
+{
+    r->bytes = malloc(len);
+    if (r->bytes == NULL) {
+        return false;
+    }
+    memcpy(r->bytes, bytes, len);
+    r->len = len;
+    c->waiting_bytes += len;
+    TAILQ_INSERT_TAIL(&c->waiting, r, link);
+    return true;
+}
+
+void rqi_conn_send_bytes(rqi_conn *c, const char *bytes, size_t len, int64_t timeout_ms,
+                         rqi_reply_cb cb, void *arg)
+{
+    if (c->freed) {
+        refq_error err;
+        (void)rqi_fail(&err, REFQ_ERR_CLOSED, "the connection was closed by this program");
+        cb(arg, &err, NULL);
+        return;
+    }
+    if (queued_bytes(c) + len > RQI_OUT_MAX) {
+        refuse(c, REFQ_ERR_FULL, cb, arg);
+        return;
+    }
+    struct request *r = request_new(c, timeout_ms, cb, arg);
+    if (r == NULL) {
+        refuse(c, REFQ_ERR_NOMEM, cb, arg);
+        return;
+    }
+    if (c->state == CONN_UP) {
+        write_out(c, bytes, len);
+        TAILQ_INSERT_TAIL(&c->sent, r, link);
+    } else if (!keep_bytes(c, r, bytes, len)) {
+        free(r);
+        refuse(c, REFQ_ERR_NOMEM, cb, arg);
+        return;
+    }
+    if (r->deadline_ms != NEVER) {
+        arm_deadline(c, r->deadline_ms);
+    }
+}
+
+void rqi_conn_send(rqi_conn *c, rqi_cmd *cmd, int64_t timeout_ms, rqi_reply_cb cb, void *arg)
+{
+    char *bytes = NULL;
+    size_t len = 0;
+    if (rqi_cmd_encode(cmd, &bytes, &len) != REFQ_OK) {
+        refuse(c, REFQ_ERR_NOMEM, cb, arg);
+        return;
+    }
+    rqi_conn_send_bytes(c, bytes, len, timeout_ms, cb, arg);
+    rqi_cmd_bytes_free(bytes);
+}
+
+bool rqi_conn_is_up(const rqi_conn *c)
+{
+    return c->state == CONN_UP;
+}
+
+void rqi_conn_free(rqi_conn *c)
+{
+    if (c == NULL || c->freed) {
+        return;
+    }
+    refq_error err;
+    (void)rqi_fail(&err, REFQ_ERR_CLOSED, "the connection was closed by this program");
+    c->busy++;
+    c->freed = true;
+    c->state = CONN_DOWN;
+    (void)evtimer_del(c->retry);
+    (void)evtimer_del(c->deadline);
+    if (c->bev != NULL) {
+        bufferevent_disable(c->bev, EV_READ | EV_WRITE);
+    }
+    fail_all(c, &c->sent, &err);
+    fail_all(c, &c->waiting, &err);
+    leave(c);
+}
