@@ -1,0 +1,207 @@
+-- claim: the part of pull and finish that hands out tasks; pull itself is at the end.
+-- KEYS  1 refq:{q}:meta
+-- ARGV  of pull: 1 worker, 2 want (0..128), 3 was_parked 0|1, 4 may_park 0|1
+-- REPLY of pull: now state parked alarm more m, then for each of m tasks 11 values:
+--       hex entry task attempt args args_len timeout_ms max_retries failures deaths traceparent
+--       state: ok | gone (this incarnation's lease ran out: it must start anew)
+--       parked: 1 when the worker is now listed as waiting for the doorbell
+--       alarm: ms until the worker should pull again by itself, -1 = only when the bell rings
+--       more: 1 when there may be more tasks that fit: pull again at once
+--       args: codec byte and bytes, '' when none or larger than 4096 (then args_len is set: GET them)
+
+-- Served in this order, turn by turn, when several lanes hold tasks: 8 high, 4 normal, 1 low.
+local CREDITS = { 'high', 'normal', 'high', 'high', 'normal', 'high', 'low', 'high', 'normal', 'high',
+  'high', 'normal', 'high' }
+local LANE_ORDER = { 'high', 'normal', 'low' }
+
+local CLAIM_FIELDS = { 'status', 'entry', 'task', 'attempt', 'args', 'args_len', 'timeout_ms',
+  'max_retries', 'failures', 'deaths', 'traceparent', 'worker', 'watched' }
+
+local function promote_due(P, now)
+  local due = redis.call('ZRANGEBYSCORE', P .. 'due', '-inf', now, 'LIMIT', 0, MAX_STEP)
+  for _, hex in ipairs(due) do
+    local key = P .. 'task:' .. hex
+    local task = read_fields(key, { 'status', 'lane' })
+    if task.status == 'pending' then
+      redis.call('HSET', key, 'entry', enqueue(P, task.lane, hex))
+      redis.call('HDEL', key, 'due_at')
+    end
+  end
+  if #due > 0 then
+    redis.call('ZREM', P .. 'due', unpack(due))
+  end
+end
+
+local function read_lane(P, lane, worker, n)
+  local key = P .. 'lane:' .. lane
+  local got = redis.pcall('XREADGROUP', 'GROUP', GROUP, worker, 'COUNT', n, 'STREAMS', key, '>')
+  if got and got.err then
+    -- From the start: what was claimed before the group was lost is recognised by its record.
+    redis.call('XGROUP', 'CREATE', key, GROUP, '0', 'MKSTREAM')
+    got = redis.call('XREADGROUP', 'GROUP', GROUP, worker, 'COUNT', n, 'STREAMS', key, '>')
+  end
+  return got and got[1][2] or {}
+end
+
+-- How many entries to read from each lane for the next n turns.
+local function shares(seen, turn, n)
+  local out = {}
+  for i = 0, n - 1 do
+    local lane = CREDITS[(turn + i) % #CREDITS + 1]
+    out[lane] = (out[lane] or 0) + 1
+  end
+  return out
+end
+
+-- Reads up to n entries: each lane's share first, then what is left from the fullest down.
+local function read_entries(P, worker, seen, turn, n)
+  local lanes = {}
+  for _, lane in ipairs(LANE_ORDER) do
+    if string.find(seen, lane, 1, true) then
+      lanes[#lanes + 1] = lane
+    end
+  end
+  local out, drained = {}, {}
+  local function take(lane, k)
+    local got = read_lane(P, lane, worker, k)
+    for _, e in ipairs(got) do
+      out[#out + 1] = { id = e[1], hex = e[2][2], lane = lane }
+    end
+    drained[lane] = #got < k
+  end
+  if #lanes > 1 then
+    local share = shares(seen, turn, n)
+    for _, lane in ipairs(lanes) do
+      if share[lane] then take(lane, share[lane]) end
+    end
+    redis.call('HINCRBY', P .. 'meta', 'turn', #out)
+  end
+  for _, lane in ipairs(lanes) do
+    if #out < n and not drained[lane] then take(lane, n - #out) end
+  end
+  return out
+end
+
+-- Hands one entry to the worker; false when the entry is a leftover (cancelled, re-queued).
+local function claim_entry(batch, reply, worker, e)
+  local P, key = batch.P, batch.P .. 'task:' .. e.hex
+  local t = redis.call('HMGET', key, unpack(CLAIM_FIELDS))
+  if t[2] ~= e.id or t[1] ~= 'pending' then
+    if t[1] == 'processing' and t[2] == e.id then
+      redis.call('XCLAIM', P .. 'lane:' .. e.lane, GROUP, t[12] or worker, 0, e.id, 'JUSTID')
+    else
+      ack(batch, e.lane, e.id)
+    end
+    return false
+  end
+  local attempt = tonumber(t[4] or 0) + 1
+  redis.call('HSET', key, 'status', 'processing', 'worker', worker, 'attempt', attempt,
+    'started_at', batch.now)
+  if t[13] then notify(P, e.hex, 'processing', false) end
+  local args = t[5] or ''
+  if t[6] and tonumber(t[6]) <= INLINE_ARGS then
+    args = redis.call('GET', P .. 'args:' .. e.hex) or ''
+  end
+  local n = #reply
+  reply[n + 1], reply[n + 2], reply[n + 3], reply[n + 4] = e.hex, e.id, t[3], attempt
+  reply[n + 5], reply[n + 6], reply[n + 7], reply[n + 8] = args, t[6] or '', t[7] or '', t[8] or ''
+  reply[n + 9], reply[n + 10], reply[n + 11] = t[9] or 0, t[10] or 0, t[11] or ''
+  return true
+end
+
+-- The alarm goes to one parked worker only, so that a due task does not wake the whole fleet.
+local function arm(P, now, worker, alarm)
+  local first = redis.call('ZRANGE', P .. 'due', 0, 0, 'WITHSCORES')
+  if #first == 0 then return -1 end
+  local at = tonumber(first[2])
+  local stale = alarm and alarm.at + 1000 < now
+  if not alarm or stale or alarm.worker == worker or alarm.at > at then
+    redis.call('HSET', P .. 'meta', 'alarm', string.format('%.0f:%s', at, worker))
+    return math.max(0, at - now)
+  end
+  return -1
+end
+
+-- A worker that will not wait any more hands its alarm to another one.
+local function unpark(P, worker, was_parked, alarm)
+  if was_parked then
+    redis.call('SREM', P .. 'parked', worker)
+  end
+  if alarm and alarm.worker == worker then
+    redis.call('HDEL', P .. 'meta', 'alarm')
+    if redis.call('ZCARD', P .. 'due') > 0 then ring(P, 1) end
+  end
+end
+
+local function is_alive(P, worker)
+  local lease = redis.call('ZSCORE', P .. 'workers', worker)
+  return lease and tonumber(lease) > 0
+end
+
+-- ask: worker want was_parked may_park. Appends to reply what REPLY above says after `now`.
+local function claim(batch, reply, meta, ask)
+  local P, head = batch.P, #reply
+  local alarm = parse_alarm(meta.alarm)
+  for i = 1, 5 do reply[head + i] = 0 end
+  reply[head + 1], reply[head + 3] = 'ok', -1
+  if not is_alive(P, ask.worker) then
+    reply[head + 1] = 'gone'
+    return
+  end
+  if ask.want == 0 then
+    if ask.was_parked then unpark(P, ask.worker, true, alarm) end
+    return
+  end
+  local entries = {}
+  if not meta.paused then
+    promote_due(P, batch.now)
+    entries = read_entries(P, ask.worker, meta.lanes or '', tonumber(meta.turn or 0), ask.want)
+  end
+  local mine = {}
+  for _, e in ipairs(entries) do
+    if claim_entry(batch, reply, ask.worker, e) then
+      mine[#mine + 1] = e.hex
+    end
+  end
+  if #mine > 0 then
+    redis.call('SADD', P .. 'worker:' .. ask.worker .. ':tasks', unpack(mine))
+    count(batch, 'pending', -#mine)
+    count(batch, 'processing', #mine)
+  end
+  reply[head + 5] = #mine
+  if #entries == ask.want then
+    unpark(P, ask.worker, ask.was_parked, alarm)
+    ring(P, 1)
+    reply[head + 4] = #mine < ask.want and 1 or 0
+  elseif ask.may_park then
+    if not ask.was_parked then
+      redis.call('SADD', P .. 'parked', ask.worker)
+    end
+    reply[head + 2] = 1
+    reply[head + 3] = arm(P, batch.now, ask.worker, alarm)
+  end
+end
+
+local CLAIM_META = { 'clock_offset', 'paused', 'lanes', 'turn', 'alarm' }
+
+local function read_ask(argv, at, worker)
+  local want = tonumber(argv[at])
+  if not want or want < 0 or want > MAX_ITEMS then return nil end
+  return { worker = worker, want = want, was_parked = argv[at + 1] == '1',
+    may_park = argv[at + 2] == '1' }
+end
+
+local function pull(keys, argv)
+  local ask = read_ask(argv, 2, argv[1])
+  if not ask then
+    return redis.error_reply('ERR refq pull: want must be 0 to ' .. MAX_ITEMS)
+  end
+  local meta = read_fields(keys[1], CLAIM_META)
+  local batch = new_batch(prefix_of(keys[1]), server_ms(meta.clock_offset))
+  local reply = { batch.now }
+  claim(batch, reply, meta, ask)
+  flush(batch)
+  return reply
+end
+
+register('pull', pull, { 'allow-oom' })

@@ -1,0 +1,179 @@
+-- What every function of the library shares: clock, lanes, doorbell, notices, batches.
+--
+-- DESIGN. The whole library is one chunk (CMake joins the files in the order of library.txt), so
+-- a `local` here is visible in all of them. Names of functions carry a digest of the source, so two
+-- builds never overwrite each other's. Every function gets exactly one key, `refq:{<queue>}:meta`;
+-- all other keys of the queue start with the same prefix and so live in the same cluster slot.
+-- Times are Unix milliseconds of the server's clock: callers pass durations only.
+--
+-- A function validates before its first write and never raises after it, because Redis does not
+-- roll back. Work is bounded: at most MAX_ITEMS tasks a call, and each caller is told to go on.
+
+local GROUP = 'workers'
+local MAX_ITEMS = 128
+local MAX_STEP = 64            -- tasks that one call promotes, requeues or lists from one index
+local MAX_WAITERS = 1024       -- clients that may wait for one task
+local MAX_HISTORY = 10         -- attempts kept in a task's history
+local INLINE_ARGS = 4096       -- larger arguments are fetched by the worker itself
+local TRIM_EVERY = 1024        -- finished tasks between two trims of a lane
+local CATALOG_GRACE_MS = 60000 -- a tool stays in the catalog this long after its last worker
+local SWEEP_EVERY_MS = 5000
+
+local function prefix_of(meta_key)
+  return string.sub(meta_key, 1, -5)
+end
+
+local function server_ms(offset)
+  local t = redis.call('TIME')
+  return tonumber(t[1]) * 1000 + math.floor(tonumber(t[2]) / 1000) + (tonumber(offset or 0) or 0)
+end
+
+-- HMGET as a table by name; absent fields are nil.
+local function read_fields(key, names)
+  local values = redis.call('HMGET', key, unpack(names))
+  local out = {}
+  for i, name in ipairs(names) do
+    out[name] = values[i] or nil
+  end
+  return out
+end
+
+local function enqueue(P, lane, hex)
+  return redis.call('XADD', P .. 'lane:' .. lane, '*', 'id', hex)
+end
+
+-- Wakes up to n parked workers. The bell never holds more tokens than there are parked workers, so
+-- tokens that nobody needs do not pile up.
+local function ring(P, n)
+  local parked = redis.call('SCARD', P .. 'parked')
+  if parked == 0 then return end
+  local room = math.min(n, parked - redis.call('LLEN', P .. 'bell'))
+  for _ = 1, room do
+    redis.call('RPUSH', P .. 'bell', '1')
+  end
+end
+
+-- meta.alarm is "<due ms>:<worker>": the one parked worker whose timer covers the next due task.
+local function parse_alarm(text)
+  if not text then return nil end
+  local at, worker = string.match(text, '^(%d+):(.*)$')
+  if not at then return nil end
+  return { at = tonumber(at), worker = worker }
+end
+
+-- A task became due at `at`: wakes a parked worker unless somebody's alarm already covers it.
+local function cover_due(P, at)
+  local alarm = parse_alarm(redis.call('HGET', P .. 'meta', 'alarm'))
+  if not alarm or alarm.at > at then
+    ring(P, 1)
+  end
+end
+
+-- Tells the clients that wait for a task. They ask for the record themselves.
+local function notify(P, hex, word, final)
+  local key = P .. 'waiters:' .. hex
+  for _, client in ipairs(redis.call('SMEMBERS', key)) do
+    redis.call('SPUBLISH', P .. 'reply:' .. client, hex .. ' ' .. word)
+  end
+  if final then
+    redis.call('DEL', key)
+  end
+end
+
+-- Side effects of one call on shared indexes, gathered so that each index is written once.
+local function new_batch(P, now)
+  return { P = P, now = now, acks = {}, terminal = {}, dead = {}, counts = {}, ready = 0 }
+end
+
+local function count(batch, status, by)
+  batch.counts[status] = (batch.counts[status] or 0) + by
+end
+
+local function ack(batch, lane, entry)
+  local ids = batch.acks[lane]
+  if not ids then
+    ids = {}
+    batch.acks[lane] = ids
+  end
+  ids[#ids + 1] = entry
+end
+
+local function note_due(batch, at)
+  if not batch.due or at < batch.due then
+    batch.due = at
+  end
+end
+
+-- The id up to which the lane's group has handed entries out; '0-0' before it exists.
+local function last_delivered(key)
+  local groups = redis.pcall('XINFO', 'GROUPS', key)
+  local group = not groups.err and groups[1] or {}
+  for i = 1, #group, 2 do
+    if group[i] == 'last-delivered-id' then return group[i + 1] end
+  end
+  return '0-0'
+end
+
+-- Acknowledged entries stay in the stream until no older one is pending: XTRIM by the lowest id
+-- still needed costs a twentieth of an XDEL per task and keeps the group's lag exact.
+local function trim_lane(P, lane)
+  local key = P .. 'lane:' .. lane
+  local delivered = last_delivered(key)
+  if delivered == '0-0' then return end
+  local lowest = redis.call('XPENDING', key, GROUP)[2]
+  redis.call('XTRIM', key, 'MINID', '~', lowest or delivered)
+end
+
+local function flush(batch)
+  local P = batch.P
+  for lane, ids in pairs(batch.acks) do
+    redis.call('XACK', P .. 'lane:' .. lane, GROUP, unpack(ids))
+  end
+  if #batch.terminal > 0 then
+    redis.call('ZADD', P .. 'terminal', unpack(batch.terminal))
+  end
+  if #batch.dead > 0 then
+    redis.call('ZADD', P .. 'dead', unpack(batch.dead))
+  end
+  for status, by in pairs(batch.counts) do
+    if by ~= 0 then
+      redis.call('HINCRBY', P .. 'meta', status, by)
+    end
+  end
+  if batch.ready > 0 then
+    ring(P, batch.ready)
+  end
+  if batch.due then
+    cover_due(P, batch.due)
+  end
+end
+
+-- Puts a task that has stopped running back into its lane, or into `due` when there is a delay.
+-- The caller has acknowledged the old entry or does so in the same batch: an entry is never handed
+-- over in place, so whoever held it is fenced out by its id.
+local function requeue(batch, hex, lane, delay, fields)
+  local P, key = batch.P, batch.P .. 'task:' .. hex
+  redis.call('HDEL', key, 'entry', 'worker', 'progress', 'message', 'due_at')
+  fields[#fields + 1] = 'status'
+  fields[#fields + 1] = 'pending'
+  if delay > 0 then
+    local at = batch.now + delay
+    fields[#fields + 1] = 'due_at'
+    fields[#fields + 1] = at
+    redis.call('ZADD', P .. 'due', at, hex)
+    note_due(batch, at)
+  else
+    fields[#fields + 1] = 'entry'
+    fields[#fields + 1] = enqueue(P, lane, hex)
+    batch.ready = batch.ready + 1
+  end
+  redis.call('HSET', key, unpack(fields))
+  count(batch, 'processing', -1)
+  count(batch, 'pending', 1)
+end
+
+-- What hangs on a task's record gets the record's time to live.
+local function expire_extras(P, hex, ttl)
+  redis.call('PEXPIRE', P .. 'args:' .. hex, ttl)
+  redis.call('PEXPIRE', P .. 'history:' .. hex, ttl)
+end

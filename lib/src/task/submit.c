@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+#include "task/submit.h"
+
+#include "base/error.h"
+#include "base/parse.h"
+#include "codec/args.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define KEY_BYTES_MAX   128
+#define TRACEPARENT_MAX 64
+#define RETRIES_MAX     1000
+#define DAY_MS          ((int64_t)24 * 3600 * 1000)
+
+static refq_err check_times(const refq_spec *spec, refq_error *err)
+{
+    const struct {
+        const char *name;
+        int64_t ms;
+    } times[] = {
+        {"delay", spec->delay_ms}, {"timeout", spec->timeout_ms}, {"key_ttl", spec->key_ttl_ms}};
+    for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) {
+        if (times[i].ms < 0 || times[i].ms > RQI_DURATION_MAX_MS) {
+            return rqi_fail(err, REFQ_ERR_LIMIT, "%s must be 0 to 366 days, not %lld ms",
+                            times[i].name, (long long)times[i].ms);
+        }
+    }
+    if (spec->max_retries < REFQ_NO_RETRIES || spec->max_retries > RETRIES_MAX) {
+        return rqi_fail(err, REFQ_ERR_LIMIT, "max_retries must be 0 to %d, not %d", RETRIES_MAX,
+                        spec->max_retries);
+    }
+    return REFQ_OK;
+}
+
+static refq_err check_texts(const refq_spec *spec, refq_error *err)
+{
+    if (spec->key != NULL && (spec->key[0] == '\0' || strlen(spec->key) > KEY_BYTES_MAX)) {
+        return rqi_fail(err, REFQ_ERR_LIMIT, "an idempotency key has 1 to %d bytes", KEY_BYTES_MAX);
+    }
+    if (spec->traceparent != NULL && strlen(spec->traceparent) > TRACEPARENT_MAX) {
+        return rqi_fail(err, REFQ_ERR_LIMIT, "a traceparent has at most %d bytes", TRACEPARENT_MAX);
+    }
+    if ((unsigned)spec->lane > REFQ_LANE_LOW) {
+        return rqi_fail(err, REFQ_ERR_INVALID, "no such lane: %d", (int)spec->lane);
+    }
+    return REFQ_OK;
+}
+
+refq_err rqi_submit_check(const refq_spec *spec, rqi_args *ret, refq_error *err)
+{
+    const char *json = spec->args != NULL ? spec->args : "{}";
+    refq_err rc = refq_queue_check(spec->ref.queue, err);
+    if (rc == REFQ_OK && strlen(spec->ref.hex) != REFQ_HEX_LEN) {
+        rc = rqi_fail(err, REFQ_ERR_INVALID, "a spec needs a reference made by refq_ref_make()");
+    }
+    if (rc == REFQ_OK) {
+        rc = refq_name_check(spec->task != NULL ? spec->task : "", err);
+    }
+    if (rc == REFQ_OK) {
+        rc = check_times(spec, err);
+    }
+    if (rc == REFQ_OK) {
+        rc = check_texts(spec, err);
+    }
+    if (rc != REFQ_OK) {
+        return rc;
+    }
+    rqi_args args = {.preview = ""};
+    rqi_buf_addc(&args.stored, 'm');
+    rc = rqi_args_encode(json, strlen(json), &args.stored, err);
+    if (rc != REFQ_OK) {
+        rqi_buf_done(&args.stored);
+        return rc;
+    }
+    rqi_args_preview(json, strlen(json), args.preview, sizeof args.preview);
+    *ret = args;
+    return REFQ_OK;
+}
+
+void rqi_args_done(rqi_args *args)
+{
+    rqi_buf_done(&args->stored);
+}
+
+static void add_optional(rqi_cmd *cmd, int64_t value)
+{
+    if (value == 0) {
+        rqi_cmd_add(cmd, "", 0);
+    } else {
+        rqi_cmd_addi(cmd, value);
+    }
+}
+
+static void add_text(rqi_cmd *cmd, const char *text)
+{
+    rqi_cmd_adds(cmd, text != NULL ? text : "");
+}
+
+void rqi_submit_add(rqi_cmd *cmd, const refq_spec *spec, const rqi_args *args)
+{
+    rqi_cmd_adds(cmd, spec->ref.hex);
+    rqi_cmd_adds(cmd, spec->task);
+    rqi_cmd_adds(cmd, refq_lane_name(spec->lane));
+    add_optional(cmd, spec->delay_ms);
+    add_optional(cmd, spec->timeout_ms);
+    if (spec->max_retries == REFQ_NO_RETRIES) {
+        rqi_cmd_adds(cmd, "0");
+    } else {
+        add_optional(cmd, spec->max_retries);
+    }
+    add_text(cmd, spec->key);
+    rqi_cmd_addi(cmd, spec->key_ttl_ms > 0 ? spec->key_ttl_ms : DAY_MS);
+    add_text(cmd, spec->traceparent);
+    rqi_cmd_add(cmd, args->stored.ptr, args->stored.len);
+    rqi_cmd_adds(cmd, args->preview);
+    rqi_cmd_adds(cmd, args->stored.len <= RQI_ARGS_IN_HASH ? "hash" : "key");
+}
+
+refq_err rqi_submit_read(rqi_cursor *cur, const refq_spec *spec, refq_submitted *ret,
+                         refq_error *err)
+{
+    const char *hex = rqi_next_str(cur);
+    const char *how = rqi_next_str(cur);
+    const char *status = rqi_next_str(cur);
+    refq_submitted done = {.ref = spec->ref, .existed = strcmp(how, "new") != 0};
+    if (cur->bad || strlen(hex) != REFQ_HEX_LEN ||
+        refq_status_parse(status, &done.status) != REFQ_OK) {
+        return rqi_reply_unexpected(err, "submit");
+    }
+    if (strcmp(how, "full") == 0) {
+        return rqi_fail(err, REFQ_ERR_FULL,
+                        "queue %s is full (max_pending); nothing was lost, submit it again later",
+                        spec->ref.queue);
+    }
+    (void)snprintf(done.ref.hex, sizeof done.ref.hex, "%s", hex);
+    *ret = done;
+    return REFQ_OK;
+}
