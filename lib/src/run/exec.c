@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * DESIGN. An attempt is over when the keeper says so, not when the pipes close:
+ * by then all processes of the program are gone, so what is left in the pipes is
+ * read without waiting. Stopping has one ladder, TERM, a grace, KILL, for cancel
+ * and timeout alike; a program that floods stdout gets KILL at once.
+ */
+#include "run/exec.h"
+
+#include "base/error.h"
+#include "base/log.h"
+#include "run/argv.h"
+#include "run/env.h"
+#include "run/keeper_wire.h"
+#include "run/lines.h"
+#include "run/pipes.h"
+#include "run/progress.h"
+#include "run/tail.h"
+#include "run/verdict.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define MAX_OUTPUT_DEFAULT ((size_t)16 * 1024 * 1024)
+#define KILL_GRACE_DEFAULT 5000 /* ms */
+#define CHUNK              ((size_t)64 * 1024)
+#define READS_A_TURN       4 /* chunks of one stream; then other events of the loop get their turn */
+#define READS_AT_END       64 /* more than any pipe holds unless somebody still writes */
+
+struct stream {
+    rqi_exec *exec;
+    struct event *event; /* NULL once closed */
+};
+
+struct rqi_exec {
+    rqi_keeper *keeper;
+    rqi_exec_call call; /* only def, timeout_ms, log, callbacks: the rest was the caller's */
+    uint64_t id;
+    rqi_pipes pipes;
+    struct stream streams[RQI_N_PIPES];
+    struct event *timer; /* until stopping the timeout, then the grace */
+    rqi_buf out;
+    rqi_tail tail;
+    rqi_lines lines;
+    size_t max_output;
+    bool stopping; /* TERM was sent */
+    bool cancelled;
+    bool timed_out;
+    bool overflowed;
+};
+
+/* --- Stopping --------------------------------------------------------------------------------- */
+
+static void set_timer(rqi_exec *e, int64_t ms)
+{
+    struct timeval after = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
+    (void)evtimer_add(e->timer, &after);
+}
+
+static void stop_program(rqi_exec *e)
+{
+    if (e->stopping) {
+        return;
+    }
+    e->stopping = true;
+    rqi_keeper_kill(e->keeper, e->id, SIGTERM);
+    int64_t grace = e->call.def->kill_grace_ms;
+    set_timer(e, grace > 0 ? grace : KILL_GRACE_DEFAULT);
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    rqi_exec *e = arg;
+    if (e->stopping) {
+        rqi_keeper_kill(e->keeper, e->id, SIGKILL);
+        return;
+    }
+    e->timed_out = true;
+    stop_program(e);
+}
+
+void rqi_exec_cancel(rqi_exec *exec)
+{
+    static const char line[] = "{\"cancel\":true}\n";
+    if (exec->cancelled) {
+        return;
+    }
+    exec->cancelled = true;
+    if (exec->pipes.ours[RQI_CONTROL] >= 0) {
+        (void)send(exec->pipes.ours[RQI_CONTROL], line, sizeof line - 1,
+                   MSG_DONTWAIT | MSG_NOSIGNAL);
+    }
+    stop_program(exec);
+}
+
+/* --- What the program writes ------------------------------------------------------------------ */
+
+static void close_stream(rqi_exec *e, int which)
+{
+    struct stream *s = &e->streams[which];
+    if (s->event != NULL) {
+        event_free(s->event);
+        s->event = NULL;
+    }
+    rqi_pipe_close(&e->pipes.ours[which]);
+}
+
+static void take_out(rqi_exec *e, const char *data, size_t len)
+{
+    if (len > e->max_output - e->out.len) {
+        e->overflowed = true;
+        rqi_buf_done(&e->out);
+        close_stream(e, RQI_OUT);
+        rqi_keeper_kill(e->keeper, e->id, SIGKILL);
+        return;
+    }
+    rqi_buf_add(&e->out, data, len);
+}
+
+static void take_log(rqi_exec *e, const char *data, size_t len)
+{
+    rqi_tail_add(&e->tail, data, len);
+}
+
+static void log_ignored(const rqi_exec *e, const char *line)
+{
+    if (!rqi_log_on(e->call.log, REFQ_LOG_DEBUG)) {
+        return;
+    }
+    char quoted[160];
+    rqi_log(e->call.log, REFQ_LOG_DEBUG, "event=control_line_ignored line=%s",
+            rqi_log_quote(quoted, sizeof quoted, line != NULL ? line : "(longer than 64 KiB)"));
+}
+
+static void on_line(void *arg, const char *line, size_t len)
+{
+    rqi_exec *e = arg;
+    rqi_progress p;
+    if (line == NULL || !rqi_progress_parse(line, len, &p)) {
+        log_ignored(e, line);
+        return;
+    }
+    if (e->call.on_progress != NULL && !e->cancelled) {
+        e->call.on_progress(e->call.arg, p.current, p.total, p.has_message ? p.message : NULL);
+    }
+}
+
+static void take_control(rqi_exec *e, const char *data, size_t len)
+{
+    rqi_lines_add(&e->lines, data, len, on_line, e);
+}
+
+static void (*const take[RQI_N_PIPES])(rqi_exec *e, const char *data, size_t len) = {
+    [RQI_OUT] = take_out, [RQI_LOG] = take_log, [RQI_CONTROL] = take_control};
+
+/* Reads up to n chunks; closes the stream at its end. */
+static void read_stream(rqi_exec *e, int which, unsigned n_chunks)
+{
+    char chunk[CHUNK];
+    while (n_chunks-- > 0 && e->pipes.ours[which] >= 0) {
+        ssize_t n = read(e->pipes.ours[which], chunk, sizeof chunk);
+        if (n > 0) {
+            take[which](e, chunk, (size_t)n);
+        } else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
+            close_stream(e, which);
+        } else if (errno == EAGAIN) {
+            return;
+        }
+    }
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    struct stream *s = arg;
+    read_stream(s->exec, (int)(s - s->exec->streams), READS_A_TURN);
+}
+
+/* --- The end ---------------------------------------------------------------------------------- */
+
+static void exec_free(rqi_exec *e)
+{
+    for (int i = 0; i < RQI_N_PIPES; i++) {
+        close_stream(e, i);
+    }
+    rqi_pipes_close(&e->pipes);
+    if (e->timer != NULL) {
+        event_free(e->timer);
+    }
+    rqi_buf_done(&e->out);
+    rqi_buf_done(&e->tail.buf);
+    rqi_lines_done(&e->lines);
+    free(e);
+}
+
+void rqi_exec_drop(rqi_exec *exec)
+{
+    if (exec != NULL) {
+        exec_free(exec);
+    }
+}
+
+static void finish(rqi_exec *e, const rqi_child_event *event)
+{
+    for (int i = RQI_OUT; i < RQI_N_PIPES; i++) {
+        read_stream(e, i, READS_AT_END);
+    }
+    rqi_ending ending = {.def = e->call.def,
+                         .event = event,
+                         .cancelled = e->cancelled,
+                         .timed_out = e->timed_out,
+                         .overflowed = e->overflowed,
+                         .timeout_ms = e->call.timeout_ms,
+                         .max_output = e->max_output,
+                         .out = &e->out};
+    rqi_outcome outcome = {.retry_after_ms = -1};
+    outcome.log_tail = rqi_tail_take(&e->tail);
+    rqi_verdict(&ending, &outcome);
+    rqi_exec_call call = e->call;
+    exec_free(e);
+    call.on_done(call.arg, &outcome);
+    rqi_outcome_done(&outcome);
+}
+
+static void on_child(void *arg, const rqi_child_event *event)
+{
+    if (event->kind != RQI_CHILD_STARTED) {
+        finish(arg, event);
+    }
+}
+
+/* --- The start -------------------------------------------------------------------------------- */
+
+static refq_err watch_streams(rqi_exec *e, refq_error *err)
+{
+    struct event_base *base = rqi_keeper_base(e->keeper);
+    e->timer = base != NULL ? evtimer_new(base, on_timer, e) : NULL;
+    bool good = e->timer != NULL;
+    for (int i = RQI_OUT; good && i < RQI_N_PIPES; i++) {
+        struct stream *s = &e->streams[i];
+        s->exec = e;
+        s->event = event_new(base, e->pipes.ours[i], EV_READ | EV_PERSIST, on_readable, s);
+        good = s->event != NULL && event_add(s->event, NULL) == 0;
+    }
+    if (!good) {
+        return rqi_fail(err, REFQ_ERR_NOMEM, "cannot watch the pipes of a program");
+    }
+    return REFQ_OK;
+}
+
+static refq_err too_long(const rqi_strv *argv, const rqi_strv *env, refq_error *err)
+{
+    if (argv->text.err == REFQ_ERR_LIMIT || env->text.err == REFQ_ERR_LIMIT) {
+        return rqi_fail(err, REFQ_ERR_LIMIT,
+                        "the command line or the environment exceeds %zu KiB; pass large values on "
+                        "stdin instead",
+                        RQI_KEEPER_TEXT_MAX / 1024);
+    }
+    return rqi_fail(err, REFQ_ERR_NOMEM, "out of memory for a command line");
+}
+
+static refq_err spawn(rqi_exec *e, const rqi_exec_call *call, refq_error *err)
+{
+    const refq_exec_def *def = call->def;
+    rqi_strv argv = {.text = rqi_buf_make(RQI_KEEPER_TEXT_MAX)};
+    rqi_strv env = {.text = rqi_buf_make(RQI_KEEPER_TEXT_MAX)};
+    refq_err code = rqi_argv_expand(def->argv, call->args, def->allow_dash, &argv, err);
+    if (code == REFQ_OK) {
+        code = rqi_env_build(call, &env, err);
+    }
+    if (code == REFQ_OK && (rqi_strv_make(&argv) == NULL || rqi_strv_make(&env) == NULL)) {
+        code = too_long(&argv, &env, err);
+    }
+    if (code == REFQ_OK) {
+        rqi_spawn order = {.argv = argv.ptr,
+                           .envp = env.ptr,
+                           .directory = def->directory,
+                           .cb = on_child,
+                           .arg = e};
+        memcpy(order.fds, e->pipes.theirs, sizeof order.fds);
+        code = rqi_keeper_spawn(e->keeper, &order, &e->id, err);
+    }
+    rqi_strv_done(&argv);
+    rqi_strv_done(&env);
+    return code;
+}
+
+static size_t max_output_of(const refq_exec_def *def)
+{
+    size_t max = def->max_output != 0 ? def->max_output : MAX_OUTPUT_DEFAULT;
+    return max < RQI_BUF_MAX ? max : RQI_BUF_MAX;
+}
+
+refq_err rqi_exec_start(rqi_keeper *keeper, const rqi_exec_call *call, rqi_exec **ret,
+                        refq_error *err)
+{
+    rqi_exec *e = calloc(1, sizeof *e);
+    if (e == NULL) {
+        return rqi_fail(err, REFQ_ERR_NOMEM, "out of memory for an attempt");
+    }
+    e->keeper = keeper;
+    e->call = *call;
+    e->max_output = max_output_of(call->def);
+    bool piped = call->def->input == REFQ_INPUT_JSON;
+    refq_err code = rqi_pipes_open(&e->pipes, piped ? &call->args : NULL, err);
+    if (code != REFQ_OK) {
+        free(e);
+        return code;
+    }
+    code = watch_streams(e, err);
+    if (code == REFQ_OK) {
+        code = spawn(e, call, err);
+    }
+    if (code != REFQ_OK) {
+        exec_free(e);
+        return code;
+    }
+    rqi_pipes_close_theirs(&e->pipes);
+    if (call->timeout_ms > 0) {
+        set_timer(e, call->timeout_ms);
+    }
+    *ret = e;
+    return REFQ_OK;
+}

@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The worker's side of the keeper.
+ *
+ * DESIGN. The worker never blocks on the socket: orders that do not fit wait in
+ * a queue, with copies of their descriptors. A program is known by a slot and a
+ * generation in one number, so both sides find it without searching and a late
+ * order for an ended program hits nobody.
+ */
+#include "run/keeper.h"
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "run/keeper_main.h"
+#include "run/keeper_wire.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define N_FDS          4
+#define SOCKET_BUFFER  (256 * 1024) /* room for the largest order */
+#define REPORTS_A_TURN 256          /* then other events of the loop get their turn */
+
+struct child {
+    uint64_t id; /* 0 = free */
+    rqi_child_cb cb;
+    void *arg;
+};
+
+struct waiting {
+    struct waiting *next;
+    rqi_buf message;
+    int fds[N_FDS]; /* owned copies */
+    size_t n_fds;
+};
+
+struct rqi_keeper {
+    int socket;
+    pid_t pid;
+    bool gone;
+    struct event_base *base;
+    struct event *readable;
+    struct event *writable;
+    struct waiting *first; /* orders that did not fit, oldest first */
+    struct waiting **last;
+    uint64_t generation;
+    unsigned n_used; /* slots[0..n_used) have been in use */
+    unsigned n_free; /* of them, these are free again: */
+    unsigned free_slots[RQI_KEEPER_MAX];
+    struct child slots[RQI_KEEPER_MAX];
+};
+
+/* --- Slots ------------------------------------------------------------------------------------ */
+
+static struct child *slot_of(rqi_keeper *k, uint64_t id)
+{
+    struct child *child = &k->slots[id % RQI_KEEPER_MAX];
+    return id != 0 && child->id == id ? child : NULL;
+}
+
+static struct child *slot_take(rqi_keeper *k, const rqi_spawn *spawn)
+{
+    if (k->n_free == 0 && k->n_used == RQI_KEEPER_MAX) {
+        return NULL;
+    }
+    unsigned slot = k->n_free > 0 ? k->free_slots[--k->n_free] : k->n_used++;
+    struct child *child = &k->slots[slot];
+    *child = (struct child){
+        .id = ++k->generation * RQI_KEEPER_MAX + slot, .cb = spawn->cb, .arg = spawn->arg};
+    return child;
+}
+
+static void slot_free(rqi_keeper *k, struct child *child)
+{
+    k->free_slots[k->n_free++] = (unsigned)(child - k->slots);
+    *child = (struct child){0};
+}
+
+/* --- Sending ---------------------------------------------------------------------------------- */
+
+static int send_now(const rqi_keeper *k, const rqi_buf *message, const int *fds, size_t n_fds)
+{
+    union {
+        struct cmsghdr align;
+        char space[CMSG_SPACE(N_FDS * sizeof(int))];
+    } control = {0};
+    struct iovec io = {.iov_base = message->ptr, .iov_len = message->len};
+    struct msghdr msg = {.msg_iov = &io, .msg_iovlen = 1};
+    if (n_fds > 0) {
+        msg.msg_control = control.space;
+        msg.msg_controllen = sizeof control.space;
+        struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+        c->cmsg_level = SOL_SOCKET;
+        c->cmsg_type = SCM_RIGHTS;
+        c->cmsg_len = CMSG_LEN(n_fds * sizeof(int));
+        memcpy(CMSG_DATA(c), fds, n_fds * sizeof(int));
+    }
+    ssize_t n;
+    do {
+        n = sendmsg(k->socket, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+    } while (n < 0 && errno == EINTR);
+    return n < 0 ? errno : 0;
+}
+
+static void waiting_free(struct waiting *w)
+{
+    for (size_t i = 0; i < w->n_fds; i++) {
+        (void)close(w->fds[i]);
+    }
+    rqi_buf_done(&w->message);
+    free(w);
+}
+
+/* Takes the message; copies the descriptors, because the caller closes its own. */
+static refq_err put_off(rqi_keeper *k, rqi_buf *message, const int *fds, size_t n_fds,
+                        refq_error *err)
+{
+    struct waiting *w = calloc(1, sizeof *w);
+    if (w == NULL) {
+        return rqi_fail(err, REFQ_ERR_NOMEM, "out of memory for an order to the keeper");
+    }
+    for (; w->n_fds < n_fds; w->n_fds++) {
+        w->fds[w->n_fds] = fcntl(fds[w->n_fds], F_DUPFD_CLOEXEC, 0);
+        if (w->fds[w->n_fds] < 0) {
+            int error = errno;
+            waiting_free(w);
+            return rqi_fail(err, REFQ_ERR_IO, "cannot copy a descriptor for the keeper: %s",
+                            strerror(error));
+        }
+    }
+    w->message = *message;
+    *message = (rqi_buf){0};
+    *k->last = w;
+    k->last = &w->next;
+    (void)event_add(k->writable, NULL);
+    return REFQ_OK;
+}
+
+/* Takes the message's memory in any case. */
+static refq_err send_order(rqi_keeper *k, rqi_buf *message, const int *fds, size_t n_fds,
+                           refq_error *err)
+{
+    refq_err code = REFQ_OK;
+    int error = k->first != NULL ? EAGAIN : send_now(k, message, fds, n_fds);
+    if (error == EAGAIN) {
+        code = put_off(k, message, fds, n_fds, err);
+    } else if (error != 0) {
+        code = rqi_fail(err, error == EPIPE ? REFQ_ERR_CLOSED : REFQ_ERR_IO,
+                        "cannot reach the process that starts programs (refq-keeper): %s",
+                        strerror(error));
+    }
+    rqi_buf_done(message);
+    return code;
+}
+
+static void on_writable(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    rqi_keeper *k = arg;
+    while (k->first != NULL) {
+        struct waiting *w = k->first;
+        if (send_now(k, &w->message, w->fds, w->n_fds) == EAGAIN) {
+            (void)event_add(k->writable, NULL);
+            return;
+        }
+        /* Any other failure means that the keeper is gone, which the reading side finds out. */
+        k->first = w->next;
+        waiting_free(w);
+    }
+    k->last = &k->first;
+}
+
+static void drop_waiting(rqi_keeper *k)
+{
+    while (k->first != NULL) {
+        struct waiting *w = k->first;
+        k->first = w->next;
+        waiting_free(w);
+    }
+    k->last = &k->first;
+}
+
+/* --- Receiving -------------------------------------------------------------------------------- */
+
+static void deliver(rqi_keeper *k, uint64_t id, const rqi_child_event *event)
+{
+    struct child *child = slot_of(k, id);
+    if (child == NULL) {
+        return;
+    }
+    struct child copy = *child;
+    if (event->kind != RQI_CHILD_STARTED) {
+        slot_free(k, child);
+    }
+    copy.cb(copy.arg, event);
+}
+
+static void on_gone(rqi_keeper *k)
+{
+    static const rqi_child_event lost = {.kind = RQI_CHILD_LOST};
+    k->gone = true;
+    (void)event_del(k->readable);
+    (void)event_del(k->writable);
+    drop_waiting(k);
+    for (unsigned i = 0; i < k->n_used; i++) {
+        deliver(k, k->slots[i].id, &lost);
+    }
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *arg)
+{
+    (void)what;
+    rqi_keeper *k = arg;
+    for (int i = 0; i < REPORTS_A_TURN; i++) {
+        rqi_report report;
+        ssize_t n = recv(fd, &report, sizeof report, MSG_DONTWAIT);
+        if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+            return;
+        }
+        if (n <= 0) {
+            on_gone(k);
+            return;
+        }
+        if (n == (ssize_t)sizeof report) {
+            deliver(k, report.id, &report.event);
+        }
+    }
+}
+
+/* --- Orders ----------------------------------------------------------------------------------- */
+
+static uint32_t add_strings(rqi_buf *text, char *const *strings)
+{
+    uint32_t n = 0;
+    for (; strings[n] != NULL; n++) {
+        rqi_buf_add(text, strings[n], strlen(strings[n]) + 1);
+    }
+    return n;
+}
+
+static refq_err compose(const rqi_spawn *spawn, uint64_t id, rqi_buf *message, refq_error *err)
+{
+    rqi_order order = {.kind = RQI_ORDER_SPAWN, .id = id};
+    *message = rqi_buf_make(sizeof order + RQI_KEEPER_TEXT_MAX);
+    rqi_buf_add(message, &order, sizeof order);
+    if (spawn->directory != NULL) {
+        order.has_directory = 1;
+        rqi_buf_add(message, spawn->directory, strlen(spawn->directory) + 1);
+    }
+    order.n_args = add_strings(message, spawn->argv);
+    order.n_env = add_strings(message, spawn->envp);
+    if (message->err == REFQ_ERR_NOMEM) {
+        return rqi_fail(err, REFQ_ERR_NOMEM, "out of memory for a command line");
+    }
+    if (message->err != REFQ_OK || order.n_args + order.n_env > RQI_KEEPER_STRINGS) {
+        return rqi_fail(err, REFQ_ERR_LIMIT,
+                        "the command line and environment of '%.60s' exceed %zu KiB or %d strings; "
+                        "pass large values on stdin instead",
+                        spawn->argv[0] != NULL ? spawn->argv[0] : "", RQI_KEEPER_TEXT_MAX / 1024,
+                        RQI_KEEPER_STRINGS);
+    }
+    if (order.n_args == 0) {
+        return rqi_fail(err, REFQ_ERR_INVALID, "the command line is empty");
+    }
+    memcpy(message->ptr, &order, sizeof order);
+    return REFQ_OK;
+}
+
+refq_err rqi_keeper_spawn(rqi_keeper *keeper, const rqi_spawn *spawn, uint64_t *ret_id,
+                          refq_error *err)
+{
+    if (keeper->base == NULL) {
+        return rqi_fail(err, REFQ_ERR_INTERNAL, "the keeper is not attached to an event loop");
+    }
+    if (keeper->gone) {
+        return rqi_fail(err, REFQ_ERR_CLOSED,
+                        "the process that starts programs (refq-keeper) has died");
+    }
+    struct child *child = slot_take(keeper, spawn);
+    if (child == NULL) {
+        return rqi_fail(err, REFQ_ERR_LIMIT, "%d programs run already; no more fit",
+                        RQI_KEEPER_MAX);
+    }
+    uint64_t id = child->id;
+    rqi_buf message;
+    refq_err code = compose(spawn, id, &message, err);
+    if (code == REFQ_OK) {
+        code = send_order(keeper, &message, spawn->fds, N_FDS, err);
+    } else {
+        rqi_buf_done(&message);
+    }
+    if (code != REFQ_OK) {
+        slot_free(keeper, child);
+        return code;
+    }
+    *ret_id = id;
+    return REFQ_OK;
+}
+
+void rqi_keeper_kill(rqi_keeper *keeper, uint64_t id, int signal)
+{
+    if (keeper->gone || slot_of(keeper, id) == NULL) {
+        return;
+    }
+    rqi_order order = {.kind = RQI_ORDER_KILL, .id = id, .signal = signal};
+    rqi_buf message = {0};
+    rqi_buf_add(&message, &order, sizeof order);
+    if (message.err == REFQ_OK) {
+        (void)send_order(keeper, &message, NULL, 0, NULL);
+    }
+}
+
+/* --- Starting and stopping -------------------------------------------------------------------- */
+
+static refq_err fork_keeper(rqi_keeper *k, refq_error *err)
+{
+    int pair[2];
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
+        return rqi_fail(err, REFQ_ERR_IO, "cannot make a socket pair for the keeper: %s",
+                        strerror(errno));
+    }
+    int size = SOCKET_BUFFER;
+    (void)setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+    pid_t worker = getpid();
+    pid_t pid = fork();
+    if (pid == 0) {
+        (void)close(pair[0]);
+        rqi_keeper_main(pair[1], worker);
+    }
+    (void)close(pair[1]);
+    if (pid < 0) {
+        (void)close(pair[0]);
+        return rqi_fail(err, REFQ_ERR_IO, "cannot fork the keeper: %s", strerror(errno));
+    }
+    k->socket = pair[0];
+    k->pid = pid;
+    return REFQ_OK;
+}
+
+refq_err rqi_keeper_start(rqi_keeper **ret, refq_error *err)
+{
+    rqi_keeper *k = calloc(1, sizeof *k);
+    if (k == NULL) {
+        return rqi_fail(err, REFQ_ERR_NOMEM, "out of memory for the keeper");
+    }
+    k->last = &k->first;
+    refq_err code = fork_keeper(k, err);
+    if (code != REFQ_OK) {
+        free(k);
+        return code;
+    }
+    *ret = k;
+    return REFQ_OK;
+}
+
+refq_err rqi_keeper_attach(rqi_keeper *keeper, struct event_base *base, refq_error *err)
+{
+    keeper->readable = event_new(base, keeper->socket, EV_READ | EV_PERSIST, on_readable, keeper);
+    keeper->writable = event_new(base, keeper->socket, EV_WRITE, on_writable, keeper);
+    if (keeper->readable == NULL || keeper->writable == NULL ||
+        event_add(keeper->readable, NULL) != 0) {
+        return rqi_fail(err, REFQ_ERR_NOMEM, "cannot watch the keeper's socket");
+    }
+    keeper->base = base;
+    return REFQ_OK;
+}
+
+struct event_base *rqi_keeper_base(const rqi_keeper *keeper)
+{
+    return keeper->base;
+}
+
+static void free_event(struct event *event)
+{
+    if (event != NULL) {
+        event_free(event);
+    }
+}
+
+void rqi_keeper_stop(rqi_keeper *keeper)
+{
+    if (keeper == NULL) {
+        return;
+    }
+    free_event(keeper->readable);
+    free_event(keeper->writable);
+    drop_waiting(keeper);
+    (void)close(keeper->socket);
+    while (waitpid(keeper->pid, NULL, 0) < 0 && errno == EINTR) {
+    }
+    free(keeper);
+}

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT */
+/* A minder's life: start the program, pass on signals, clear up after it, say how it ended. */
+#include "run/minder.h"
+
+#include "run/program.h"
+#include "run/strays.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* All signals are blocked from the keeper on; these are waited for. */
+#define SIGNAL_ORPHANED SIGHUP   /* the keeper died */
+#define SIGNAL_KILL     SIGUSR2  /* pass on SIGKILL: a plain signal, so it cannot be lost */
+#define SIGNAL_PASS     SIGRTMIN /* pass on the signal that came as its value */
+
+struct minder {
+    int socket;
+    uint64_t id;
+    pid_t keeper;
+    pid_t program;
+    bool orphaned; /* the keeper died: the program is killed */
+};
+
+void rqi_report_send(int socket, const rqi_report *report)
+{
+    while (send(socket, report, sizeof *report, MSG_NOSIGNAL) < 0 && errno == EINTR) {
+    }
+}
+
+static void report(const struct minder *m, rqi_child_event event)
+{
+    rqi_report message = {.id = m->id, .event = event};
+    rqi_report_send(m->socket, &message);
+}
+
+static void report_refused(const struct minder *m, const rqi_program_failure *why)
+{
+    rqi_child_event event = {.kind = RQI_CHILD_REFUSED, .error = why->error};
+    (void)snprintf(event.stage, sizeof event.stage, "%s", why->stage);
+    report(m, event);
+}
+
+/* --- While it runs ---------------------------------------------------------------------------- */
+
+/* A leader that moved to another group would miss what the group gets. */
+static void pass_on(const struct minder *m, int signal)
+{
+    (void)kill(-m->program, signal);
+    if (getpgid(m->program) != m->program) {
+        (void)kill(m->program, signal);
+    }
+}
+
+/* Reaps orphans; the program itself stays a zombie, so that its id and its group's stay taken. */
+static bool program_ended(const struct minder *m)
+{
+    for (;;) {
+        siginfo_t info = {0};
+        if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid == 0) {
+            return false;
+        }
+        if (info.si_pid == m->program) {
+            return true;
+        }
+        (void)waitpid(info.si_pid, NULL, 0);
+    }
+}
+
+static void obey(struct minder *m, const siginfo_t *order)
+{
+    if (order->si_signo == SIGNAL_KILL) {
+        pass_on(m, SIGKILL);
+    } else if (order->si_signo == SIGNAL_PASS && order->si_code == SI_QUEUE) {
+        pass_on(m, order->si_value.sival_int);
+    } else if (order->si_signo == SIGNAL_ORPHANED && getppid() != m->keeper) {
+        m->orphaned = true;
+        pass_on(m, SIGKILL);
+    }
+}
+
+static void watch(struct minder *m)
+{
+    sigset_t set;
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, SIGCHLD);
+    (void)sigaddset(&set, SIGNAL_ORPHANED);
+    (void)sigaddset(&set, SIGNAL_KILL);
+    (void)sigaddset(&set, SIGNAL_PASS);
+    while (!program_ended(m)) {
+        siginfo_t info;
+        if (sigwaitinfo(&set, &info) > 0) {
+            obey(m, &info);
+        }
+    }
+}
+
+/* --- From start to end ------------------------------------------------------------------------ */
+
+/* Dies with the keeper, but not before the program: hence a signal that can be waited for. */
+static void take_post(const struct minder *m)
+{
+    (void)prctl(PR_SET_NAME, "refq-minder");
+    (void)prctl(PR_SET_CHILD_SUBREAPER, 1);
+    (void)prctl(PR_SET_PDEATHSIG, SIGNAL_ORPHANED);
+    if (getppid() != m->keeper) {
+        _exit(0);
+    }
+}
+
+static _Noreturn void run_minder(struct minder *m, const rqi_job *job)
+{
+    take_post(m);
+    rqi_program_failure why = {0};
+    m->program = rqi_program_start(job, &why);
+    /* The program's ends of the pipes must not stay open here, or their readers see no end. */
+    rqi_close_from(m->socket + 1);
+    if (m->program < 0) {
+        report_refused(m, &why);
+        _exit(0);
+    }
+    report(m, (rqi_child_event){.kind = RQI_CHILD_STARTED, .pid = m->program});
+    watch(m);
+
+    int status = 0;
+    (void)kill(-m->program, SIGKILL);
+    (void)waitpid(m->program, &status, 0);
+    rqi_strays_end(NULL, NULL);
+    report(m, (rqi_child_event){.kind = m->orphaned ? RQI_CHILD_LOST : RQI_CHILD_ENDED,
+                                .pid = m->program,
+                                .status = status});
+    _exit(0);
+}
+
+pid_t rqi_minder_fork(int socket, const rqi_job *job)
+{
+    struct minder m = {.socket = socket, .id = job->id, .keeper = getpid()};
+    pid_t pid = fork();
+    if (pid == 0) {
+        run_minder(&m, job);
+    }
+    return pid;
+}
+
+void rqi_minder_signal(pid_t minder, int signal)
+{
+    if (signal == SIGKILL) {
+        (void)kill(minder, SIGNAL_KILL);
+        return;
+    }
+    /* May fail when the user's limit of queued signals is reached; KILL follows where it matters.
+     */
+    (void)sigqueue(minder, SIGNAL_PASS, (union sigval){.sival_int = signal});
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/* How an attempt ended, whatever ran it. */
+#ifndef RQI_RUN_OUTCOME_H
+#define RQI_RUN_OUTCOME_H
+
+#include "base/buf.h"
+
+#include <stdint.h>
+
+typedef enum rqi_outcome_kind {
+    RQI_DONE = 0,  /* value holds the result: valid JSON text */
+    RQI_RETRYABLE, /* failed; another attempt may succeed */
+    RQI_PERMANENT, /* failed; another attempt would fail too */
+    RQI_CANCELLED  /* ended because it was told to */
+} rqi_outcome_kind;
+
+#define RQI_ERROR_MAX 2048 /* bytes of an error text */
+#define RQI_TAIL_MAX  4096 /* bytes kept of a program's stderr */
+
+typedef struct rqi_outcome {
+    rqi_outcome_kind kind;
+    rqi_buf value;             /* RQI_DONE only; owned */
+    char error[RQI_ERROR_MAX]; /* valid UTF-8, one or a few lines; empty when done */
+    rqi_buf log_tail;          /* last bytes of stderr, valid UTF-8; owned; may be empty */
+    int64_t retry_after_ms;    /* -1 = by backoff */
+} rqi_outcome;
+
+/* Sets the kind and the text of a failure; what is not UTF-8 in it is replaced. */
+void rqi_outcome_fail(rqi_outcome *outcome, rqi_outcome_kind kind, const char *fmt, ...)
+    REFQ_PRINTF(3, 4);
+
+/* Frees what the outcome owns. */
+void rqi_outcome_done(rqi_outcome *outcome);
+
+#endif
