@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/* Running things on a client's I/O thread. */
+#ifndef RQI_CLIENT_CLIENT_H
+#define RQI_CLIENT_CLIENT_H
+
+#include "backend/redis.h"
+
+#include <refq/client.h>
+
+#include <pthread.h>
+
+/* One blocking call. It lives on the caller's stack: start() runs on the I/O thread and sees to it
+ * that rqi_call_done() is called there, exactly once, after which the memory may be gone. */
+typedef struct rqi_call {
+    TAILQ_ENTRY(rqi_call) link;
+    refq_client *client;
+    void (*start)(struct rqi_call *call);
+    void *arg; /* of the operation: its inputs and where its outputs go */
+    refq_error err;
+    bool done;
+    pthread_cond_t woken;
+} rqi_call;
+
+/* Runs start() on the I/O thread and waits until the call is done; returns its error's code. */
+refq_err rqi_call_run(refq_client *client, void (*start)(rqi_call *call), void *arg,
+                      refq_error *err);
+
+/* Ends a call; err NULL = success. On the I/O thread. */
+void rqi_call_done(rqi_call *call, const refq_error *err);
+
+refq_backend *rqi_client_backend(refq_client *client);
+
+#endif
