@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+/* A task's definition as the catalog tells it to clients. */
+#ifndef RQI_WORK_DEFINITION_H
+#define RQI_WORK_DEFINITION_H
+
+#include "base/buf.h"
+
+#include <refq/work.h>
+
+/* Appends one JSON object. */
+void rqi_definition_json(const refq_task_def *def, rqi_buf *out);
+
+#endif

@@ -1,0 +1,603 @@
+/* SPDX-License-Identifier: MIT */
+#include "work/worker.h"
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/rand.h"
+#include "base/utf8.h"
+
+#include <event2/event.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#define CONCURRENCY_MAX 4096
+#define LEASE_MS        10000
+#define LEASE_MIN_MS    100
+#define GRACE_MS        25000
+#define AFTER_GRACE_MS  15000 /* for cancelled programs to end and reports to be taken */
+#define RECORD_TTL_MS   ((int64_t)24 * 3600 * 1000)
+
+/* --- What the parts ask ----------------------------------------------------------------------- */
+
+struct event_base *rqi_worker_base(refq_worker *w)
+{
+    return w->base;
+}
+
+rqi_keeper *rqi_worker_keeper(refq_worker *w)
+{
+    return w->keeper;
+}
+
+rqi_pool *rqi_worker_pool(refq_worker *w)
+{
+    return w->pool;
+}
+
+const refq_logger *rqi_worker_logger(refq_worker *w)
+{
+    return &w->o.log;
+}
+
+int64_t rqi_worker_server_ms(const refq_worker *w)
+{
+    return rqi_mono_ms() + w->clock_offset_ms;
+}
+
+rqi_attempt *rqi_worker_find(refq_worker *w, const char *hex, const char *entry_or_null)
+{
+    rqi_attempt *a = NULL;
+    TAILQ_FOREACH(a, &w->held, held)
+    {
+        if (strcmp(a->ref.hex, hex) == 0 &&
+            (entry_or_null == NULL || strcmp(a->entry, entry_or_null) == 0)) {
+            return a;
+        }
+    }
+    return NULL;
+}
+
+/* What the next beat says must agree with what Redis counts: attempts, phantoms excluded. */
+static void tell_lease(refq_worker *w)
+{
+    if (w->lease != NULL) {
+        rqi_lease_say(w->lease, w->held_n, w->draining);
+    }
+}
+
+void rqi_worker_add(refq_worker *w, rqi_attempt *a)
+{
+    TAILQ_INSERT_TAIL(&w->held, a, held);
+    w->held_n++;
+}
+
+void rqi_worker_drop(refq_worker *w, rqi_attempt *a)
+{
+    TAILQ_REMOVE(&w->held, a, held);
+    w->held_n--;
+    rqi_attempt_free(a);
+}
+
+void rqi_worker_attempt_done(rqi_attempt *a)
+{
+    refq_worker *w = a->worker;
+    if (!a->phantom) {
+        w->running_n--;
+    }
+    if (a->generation != w->generation) {
+        rqi_worker_drop(w, a); /* nobody waits for a dead incarnation's report */
+    } else {
+        a->state = RQI_ATTEMPT_READY;
+        TAILQ_INSERT_TAIL(&w->ready, a, link);
+        w->ready_n++;
+    }
+    rqi_claim_kick(w);
+}
+
+static void wake(int fd)
+{
+    uint64_t one = 1;
+    ssize_t n = write(fd, &one, sizeof one);
+    (void)n;
+}
+
+void rqi_worker_progress(rqi_attempt *a, int64_t current, int64_t total, const char *message)
+{
+    refq_worker *w = a->worker;
+    const char *text = message != NULL ? message : "";
+    size_t cut = rqi_utf8_cut(text, strlen(text), sizeof a->message - 1);
+    pthread_mutex_lock(&w->lock);
+    a->current = current;
+    a->total = total;
+    memcpy(a->message, text, cut);
+    a->message[cut] = '\0';
+    a->progress_dirty = true;
+    bool first = !w->progress_any;
+    w->progress_any = true;
+    pthread_mutex_unlock(&w->lock);
+    if (first) {
+        wake(w->notify_fd);
+    }
+}
+
+void rqi_worker_fail(refq_worker *w, const refq_error *err)
+{
+    w->failed = *err;
+    (void)event_base_loopbreak(w->base);
+}
+
+static void stop_all(refq_worker *w, rqi_stop_reason why)
+{
+    rqi_attempt *a = NULL;
+    TAILQ_FOREACH(a, &w->held, held)
+    {
+        if (a->state == RQI_ATTEMPT_LOADING || a->state == RQI_ATTEMPT_RUNNING) {
+            rqi_attempt_stop(a, why);
+        }
+    }
+}
+
+/* --- Incarnations ----------------------------------------------------------------------------- */
+
+void rqi_worker_reborn(refq_worker *w)
+{
+    rqi_attempt *a = NULL;
+    rqi_log(&w->o.log, REFQ_LOG_WARN,
+            "event=lease_lost worker=%s held=%zu action=\"stop what runs, begin anew\"", w->id,
+            w->held_n);
+    while ((a = TAILQ_FIRST(&w->ready)) != NULL) {
+        TAILQ_REMOVE(&w->ready, a, link);
+        w->ready_n--;
+        rqi_worker_drop(w, a);
+    }
+    w->generation++;
+    stop_all(w, RQI_STOP_FENCED);
+    rqi_rand_hex(w->id, REFQ_HEX_LEN / 2);
+    w->started = false;
+    w->parked = false;
+    w->recount = false;
+    w->hungry = true;
+    tell_lease(w);
+    rqi_lease_renew(w->lease, w->id);
+    rqi_orders_renew(w->orders);
+}
+
+static void take_notice(refq_worker *w)
+{
+    rqi_notice notice;
+    rqi_lease_take(w->lease, &notice);
+    if (notice.failed.code != REFQ_OK && !w->started) {
+        rqi_worker_fail(w, &notice.failed);
+        return;
+    }
+    if (notice.gone) {
+        if (w->draining) {
+            notice.ended = true; /* nothing left to give back: others have it */
+        } else {
+            rqi_worker_reborn(w);
+            return;
+        }
+    }
+    if (notice.started) {
+        w->started = true;
+        rqi_log(&w->o.log, REFQ_LOG_INFO, "event=started worker=%s queue=%s slots=%u tasks=%zu",
+                w->id, w->queue, w->o.concurrency, w->registry.n);
+    }
+    if (notice.ended && w->saying_bye) {
+        (void)event_base_loopbreak(w->base);
+    }
+    w->recount = w->recount || notice.recount;
+    for (size_t i = 0; i < notice.orders_n; i++) {
+        rqi_orders_cancel(w, notice.orders[i]);
+    }
+}
+
+static void on_notify(evutil_socket_t fd, short what, void *arg)
+{
+    refq_worker *w = arg;
+    uint64_t count = 0;
+    struct rqi_attempts ended = TAILQ_HEAD_INITIALIZER(ended);
+    rqi_attempt *a = NULL;
+    ssize_t n = read(fd, &count, sizeof count);
+    (void)n;
+    (void)what;
+    rqi_pool_take(w->pool, &ended);
+    while ((a = TAILQ_FIRST(&ended)) != NULL) {
+        TAILQ_REMOVE(&ended, a, link);
+        rqi_worker_attempt_done(a);
+    }
+    take_notice(w);
+    rqi_claim_kick(w);
+}
+
+/* --- Stopping --------------------------------------------------------------------------------- */
+
+static void say_bye_when_done(refq_worker *w)
+{
+    if (!w->draining || w->saying_bye || w->held_n > 0 || w->calls > 0) {
+        return;
+    }
+    w->saying_bye = true;
+    if (!w->started) {
+        (void)event_base_loopbreak(w->base);
+        return;
+    }
+    rqi_lease_bye(w->lease);
+}
+
+static void arm(struct event *ev, int64_t ms)
+{
+    struct timeval tv = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
+    (void)evtimer_add(ev, &tv);
+}
+
+static void on_stop(evutil_socket_t fd, short what, void *arg)
+{
+    refq_worker *w = arg;
+    uint64_t count = 0;
+    ssize_t n = read(fd, &count, sizeof count);
+    (void)what;
+    w->stops += n == (ssize_t)sizeof count ? (unsigned)count : 1;
+    if (!w->draining) {
+        w->draining = true;
+        rqi_log(&w->o.log, REFQ_LOG_INFO, "event=draining running=%zu grace_ms=%lld", w->running_n,
+                (long long)w->o.grace_ms);
+        arm(w->deadline, w->o.grace_ms);
+    }
+    if (w->stops > 1) {
+        stop_all(w, RQI_STOP_DRAIN);
+        arm(w->deadline, AFTER_GRACE_MS);
+        w->stops = 2;
+    }
+    tell_lease(w);
+    rqi_claim_kick(w);
+}
+
+/* First the grace has run out, then the patience with what does not end or cannot be reported. */
+static void on_deadline(evutil_socket_t fd, short what, void *arg)
+{
+    refq_worker *w = arg;
+    (void)fd;
+    (void)what;
+    if (w->stops < 2) {
+        w->stops = 2;
+        rqi_log(&w->o.log, REFQ_LOG_WARN, "event=grace_over running=%zu", w->running_n);
+        stop_all(w, RQI_STOP_DRAIN);
+        arm(w->deadline, AFTER_GRACE_MS);
+        return;
+    }
+    refq_error err;
+    (void)rqi_fail(&err, REFQ_ERR_TIMEOUT,
+                   "%zu attempts did not end or could not be reported; their tasks run again "
+                   "elsewhere when the lease is over",
+                   w->held_n);
+    rqi_worker_fail(w, &err);
+}
+
+void refq_worker_stop(refq_worker *worker)
+{
+    wake(worker->fd_stop);
+}
+
+/* --- Running ---------------------------------------------------------------------------------- */
+
+static void on_kick(evutil_socket_t fd, short what, void *arg)
+{
+    refq_worker *w = arg;
+    (void)fd;
+    (void)what;
+    rqi_claim_look(w);
+    tell_lease(w);
+    say_bye_when_done(w);
+}
+
+static void on_later(evutil_socket_t fd, short what, void *arg)
+{
+    refq_worker *w = arg;
+    w->broken = false;
+    on_kick(fd, what, arg);
+}
+
+static void on_alarm(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    rqi_claim_now(arg);
+}
+
+static void ignore_reply(void *arg, const refq_error *err, const redisReply *reply)
+{
+    (void)arg;
+    (void)err;
+    (void)reply;
+}
+
+static void announce_queue(refq_worker *w)
+{
+    rqi_key key;
+    rqi_cmd_clear(&w->cmd);
+    rqi_cmd_adds(&w->cmd, "SADD");
+    rqi_cmd_adds(&w->cmd, rqi_key_queues(w->keys.prefix, key));
+    rqi_cmd_adds(&w->cmd, w->queue);
+    rqi_conn_send(w->conn, &w->cmd, 0, ignore_reply, NULL);
+}
+
+static refq_err make_events(refq_worker *w, refq_error *err)
+{
+    w->base = event_base_new();
+    w->notify_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (w->base == NULL || w->notify_fd < 0) {
+        return rqi_fail(err, REFQ_ERR_NOMEM, "cannot make an event loop");
+    }
+    w->notify = event_new(w->base, w->notify_fd, EV_READ | EV_PERSIST, on_notify, w);
+    w->stop = event_new(w->base, w->fd_stop, EV_READ | EV_PERSIST, on_stop, w);
+    w->kick = evtimer_new(w->base, on_kick, w);
+    w->later = evtimer_new(w->base, on_later, w);
+    w->alarm = evtimer_new(w->base, on_alarm, w);
+    w->deadline = evtimer_new(w->base, on_deadline, w);
+    if (w->notify == NULL || w->stop == NULL || w->kick == NULL || w->later == NULL ||
+        w->alarm == NULL || w->deadline == NULL || event_add(w->notify, NULL) != 0 ||
+        event_add(w->stop, NULL) != 0) {
+        return rqi_fail(err, REFQ_ERR_NOMEM, "cannot make an event loop");
+    }
+    return REFQ_OK;
+}
+
+static bool has_programs(const refq_worker *w)
+{
+    for (size_t i = 0; i < w->registry.n; i++) {
+        if (w->registry.items[i]->kind == RQI_HANDLER_EXEC) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static refq_err open_connections(refq_worker *w, refq_error *err)
+{
+    rqi_conn_options conn = {.base = w->base,
+                             .url = &w->url,
+                             .name = "refq-worker",
+                             .log = &w->o.log,
+                             .patient = true,
+                             .on_up = rqi_claim_up,
+                             .arg = w};
+    refq_err rc = rqi_conn_new(&conn, &w->conn, err);
+    if (rc == REFQ_OK) {
+        rc = rqi_bell_new(w, &w->bell, err);
+    }
+    if (rc == REFQ_OK) {
+        rc = rqi_orders_new(w, &w->orders, err);
+    }
+    return rc;
+}
+
+/* Order matters: the keeper is forked before any thread is made, the lease comes last because it
+ * makes the worker visible. */
+static refq_err start(refq_worker *w, refq_error *err)
+{
+    refq_err rc = has_programs(w) ? rqi_keeper_start(&w->keeper, err) : REFQ_OK;
+    if (rc == REFQ_OK) {
+        rc = make_events(w, err);
+    }
+    if (rc == REFQ_OK && w->keeper != NULL) {
+        rc = rqi_keeper_attach(w->keeper, w->base, err);
+    }
+    if (rc == REFQ_OK) {
+        rc = rqi_pool_new(w->o.concurrency, w->notify_fd, &w->pool, err);
+    }
+    if (rc == REFQ_OK) {
+        rc = open_connections(w, err);
+    }
+    if (rc != REFQ_OK) {
+        return rc;
+    }
+    rqi_lease_options lease = {.url = &w->url,
+                               .keys = &w->keys,
+                               .registry = &w->registry,
+                               .log = &w->o.log,
+                               .lease_ms = w->o.lease_ms,
+                               .beat_ms = w->o.beat_ms,
+                               .slots = w->o.concurrency,
+                               .notify_fd = w->notify_fd};
+    rqi_rand_hex(w->id, REFQ_HEX_LEN / 2);
+    rc = rqi_lease_start(&lease, w->id, &w->lease, err);
+    if (rc == REFQ_OK) {
+        announce_queue(w);
+    }
+    return rc;
+}
+
+static void free_event(struct event **ev)
+{
+    if (*ev != NULL) {
+        event_free(*ev);
+        *ev = NULL;
+    }
+}
+
+static void drop_all(refq_worker *w)
+{
+    rqi_attempt *a = NULL;
+    while ((a = TAILQ_FIRST(&w->held)) != NULL) {
+        if (a->exec != NULL) {
+            rqi_exec_drop(a->exec);
+        }
+        rqi_worker_drop(w, a);
+    }
+    TAILQ_INIT(&w->ready);
+    w->ready_n = 0;
+}
+
+/* A C handler that ignores being told to stop still uses its attempt and thread: both are left
+ * alone, for the process is about to end. */
+static bool handlers_are_stuck(const refq_worker *w)
+{
+    const rqi_attempt *a = NULL;
+    TAILQ_FOREACH(a, &w->held, held)
+    {
+        if (a->state == RQI_ATTEMPT_RUNNING && a->handler->kind == RQI_HANDLER_THREAD) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Undoes start(), also a half-done one. */
+static void stop_parts(refq_worker *w)
+{
+    struct event **events[] = {&w->notify, &w->stop, &w->kick, &w->later, &w->alarm, &w->deadline};
+    rqi_lease_stop(w->lease);
+    w->lease = NULL;
+    w->started = false;
+    rqi_keeper_stop(w->keeper);
+    w->keeper = NULL;
+    rqi_bell_free(w->bell);
+    rqi_orders_free(w->orders);
+    w->bell = NULL;
+    w->orders = NULL;
+    rqi_conn_free(w->conn);
+    w->conn = NULL;
+    if (handlers_are_stuck(w)) {
+        rqi_log(&w->o.log, REFQ_LOG_ERROR, "event=stuck_handlers running=%zu", w->running_n);
+        return;
+    }
+    rqi_pool_free(w->pool);
+    w->pool = NULL;
+    drop_all(w);
+    for (size_t i = 0; i < sizeof events / sizeof events[0]; i++) {
+        free_event(events[i]);
+    }
+    if (w->base != NULL) {
+        event_base_free(w->base);
+        w->base = NULL;
+    }
+    if (w->notify_fd >= 0) {
+        (void)close(w->notify_fd);
+        w->notify_fd = -1;
+    }
+}
+
+refq_err refq_worker_run(refq_worker *w, refq_error *err)
+{
+    if (w->registry.n == 0) {
+        return rqi_fail(err, REFQ_ERR_INVALID, "a worker without tasks has nothing to do");
+    }
+    refq_err rc = start(w, err);
+    if (rc == REFQ_OK) {
+        w->hungry = true;
+        (void)event_base_loop(w->base, EVLOOP_NO_EXIT_ON_EMPTY);
+        if (w->failed.code != REFQ_OK) {
+            rc = w->failed.code;
+            if (err != NULL) {
+                *err = w->failed;
+            }
+        }
+        rqi_log(&w->o.log, REFQ_LOG_INFO, "event=stopped worker=%s", w->id);
+    }
+    stop_parts(w);
+    return rc;
+}
+
+/* --- Making ----------------------------------------------------------------------------------- */
+
+static refq_err check_options(refq_worker_options *o, refq_error *err)
+{
+    long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+    if (o->concurrency == 0) {
+        o->concurrency = cpus > 0 && cpus < CONCURRENCY_MAX ? (unsigned)cpus : 1;
+    }
+    if (o->concurrency > CONCURRENCY_MAX) {
+        return rqi_fail(err, REFQ_ERR_LIMIT, "concurrency must be 1 to %d, not %u", CONCURRENCY_MAX,
+                        o->concurrency);
+    }
+    o->lease_ms = o->lease_ms != 0 ? o->lease_ms : LEASE_MS;
+    o->beat_ms = o->beat_ms != 0 ? o->beat_ms : o->lease_ms / 5;
+    o->grace_ms = o->grace_ms != 0 ? o->grace_ms : GRACE_MS;
+    o->record_ttl_ms = o->record_ttl_ms != 0 ? o->record_ttl_ms : RECORD_TTL_MS;
+    if (o->lease_ms < LEASE_MIN_MS || o->beat_ms < 1 || o->beat_ms > o->lease_ms / 2 ||
+        o->grace_ms < 0 || o->record_ttl_ms < 1000) {
+        return rqi_fail(err, REFQ_ERR_LIMIT,
+                        "the lease is at least %d ms, the beat at most half of it, the grace not "
+                        "negative, the record's life at least 1 s",
+                        LEASE_MIN_MS);
+    }
+    return REFQ_OK;
+}
+
+refq_err refq_worker_new(const refq_worker_options *options, refq_worker **ret_worker,
+                         refq_error *err)
+{
+    refq_worker *w = calloc(1, sizeof *w);
+    if (w == NULL) {
+        return rqi_fail(err, REFQ_ERR_NOMEM, "out of memory");
+    }
+    w->o = *options;
+    w->notify_fd = -1;
+    w->fd_stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    TAILQ_INIT(&w->held);
+    TAILQ_INIT(&w->ready);
+    (void)pthread_mutex_init(&w->lock, NULL);
+    refq_err rc = rqi_rand_init(err);
+    if (rc == REFQ_OK) {
+        rc = check_options(&w->o, err);
+    }
+    if (rc == REFQ_OK) {
+        rc = rqi_url_parse(options->redis, &w->url, err);
+    }
+    if (rc == REFQ_OK) {
+        rc = rqi_keys_make(options->prefix, options->queue != NULL ? options->queue : "", &w->keys,
+                           err);
+    }
+    if (rc != REFQ_OK) {
+        refq_worker_free(w);
+        return rc;
+    }
+    (void)snprintf(w->queue, sizeof w->queue, "%s", options->queue);
+    w->o.redis = NULL;
+    w->o.queue = NULL;
+    w->o.prefix = NULL;
+    *ret_worker = w;
+    return REFQ_OK;
+}
+
+refq_err refq_worker_add_function(refq_worker *w, const refq_task_def *def, refq_run_mode mode,
+                                  refq_handler handler, void *arg, refq_error *err)
+{
+    rqi_handler *h = NULL;
+    rqi_handler_kind kind = mode == REFQ_RUN_INLINE ? RQI_HANDLER_INLINE : RQI_HANDLER_THREAD;
+    refq_err rc = rqi_registry_add(&w->registry, kind, def, NULL, &h, err);
+    if (rc == REFQ_OK) {
+        h->fn = handler;
+        h->arg = arg;
+    }
+    return rc;
+}
+
+refq_err refq_worker_add_exec(refq_worker *w, const refq_task_def *def, const refq_exec_def *exec,
+                              refq_error *err)
+{
+    rqi_handler *h = NULL;
+    return rqi_registry_add(&w->registry, RQI_HANDLER_EXEC, def, exec, &h, err);
+}
+
+void refq_worker_free(refq_worker *w)
+{
+    if (w == NULL) {
+        return;
+    }
+    rqi_registry_done(&w->registry);
+    rqi_cmd_done(&w->cmd);
+    for (size_t i = 0; i < sizeof w->scratch / sizeof w->scratch[0]; i++) {
+        rqi_buf_done(&w->scratch[i]);
+    }
+    if (w->fd_stop >= 0) {
+        (void)close(w->fd_stop);
+    }
+    (void)pthread_mutex_destroy(&w->lock);
+    free(w);
+}
