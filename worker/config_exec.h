@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* Readers of the keys that say how a program is started. Their target is a rqi_config_task. */
+#ifndef REFQ_WORKER_CONFIG_EXEC_H
+#define REFQ_WORKER_CONFIG_EXEC_H
+
+#include "config.h"
+#include "config_read.h"
+
+rqi_read_fn rqi_read_exec;      /* argv */
+rqi_read_fn rqi_read_directory; /* made absolute */
+rqi_read_fn rqi_read_env;       /* a map, or a list of NAME=VALUE */
+
+/* Defaults and checks that need several keys; after all of them are read. */
+refq_err rqi_read_exec_finish(const rqi_reading *r, rqi_config_task *task);
+
+#endif

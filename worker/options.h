@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/* The command line of refq-worker. */
+#ifndef REFQ_WORKER_OPTIONS_H
+#define REFQ_WORKER_OPTIONS_H
+
+#include <refq/error.h>
+#include <refq/log.h>
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+typedef struct rqi_options {
+    const char *config;  /* task file; NULL only with help or version */
+    const char *redis;   /* URL; NULL = not given */
+    const char *prefix;  /* of all keys; NULL = not given */
+    int64_t concurrency; /* attempts at a time; 0 = not given */
+    int64_t lease_ms;    /* 0 = not given */
+    int64_t beat_ms;     /* 0 = not given */
+    int64_t grace_ms;    /* 0 = not given */
+    refq_log_level log_level;
+    bool check;
+    bool help;
+    bool version;
+} rqi_options;
+
+/* Reads the command line; texts are borrowed from argv. REFQ_ERR_INVALID tells a wrong use. */
+refq_err rqi_options_parse(int argc, char *const *argv, rqi_options *ret_options, refq_error *err);
+
+/* Writes what --help shows. */
+void rqi_options_help(FILE *out);
+
+#endif
