@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* The answer to "what came out of this task", for the commands that end with it. */
+#ifndef CLI_ANSWER_H
+#define CLI_ANSWER_H
+
+#include "base/buf.h"
+
+#include <refq/client.h>
+
+/* Reads a complete task's value (or its whole entry) as JSON text and appends it to out. When the
+ * task is not complete, says so on stderr. Returns an exit status. */
+int cli_answer_read(refq_client *client, const refq_ref *ref, bool entry, rqi_buf *out);
+
+/* Says on stderr why this task has no value: it runs still, it failed, it was cancelled. Returns an
+ * exit status. */
+int cli_answer_missing(const refq_task *task);
+
+#endif

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+/* The arguments of a task as --args names them. */
+#ifndef CLI_ARGS_INPUT_H
+#define CLI_ARGS_INPUT_H
+
+#include "base/buf.h"
+
+/* Reads JSON text from where `given` says (the text itself, @file, or - for standard input; NULL
+ * means none, "{}") and checks that it can be a task's arguments. The caller frees *out
+ * (rqi_buf_done) in any case. Returns an exit status, after complaining. */
+int cli_args_read(const char *given, rqi_buf *out);
+
+#endif
