@@ -83,18 +83,38 @@ void rqi_args_done(rqi_args *args)
     rqi_buf_done(&args->stored);
 }
 
-static void add_optional(rqi_cmd *cmd, int64_t value)
+/* Further fields of the record; returns how many there are. With cmd NULL it only counts. */
+static int add_pairs(rqi_cmd *cmd, const refq_spec *spec, const rqi_args *args)
 {
-    if (value == 0) {
-        rqi_cmd_add(cmd, "", 0);
-    } else {
-        rqi_cmd_addi(cmd, value);
+    int retries = spec->max_retries == REFQ_NO_RETRIES ? 0 : spec->max_retries;
+    const struct {
+        const char *name;
+        const char *text;
+        int64_t number;
+        bool set;
+    } pairs[] = {
+        {"args_preview", args->preview, 0, true},
+        {"timeout_ms", NULL, spec->timeout_ms, spec->timeout_ms > 0},
+        {"max_retries", NULL, retries, spec->max_retries != 0},
+        {"traceparent", spec->traceparent, 0, spec->traceparent != NULL},
+    };
+    int n = 0;
+    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
+        if (!pairs[i].set) {
+            continue;
+        }
+        n++;
+        if (cmd == NULL) {
+            continue;
+        }
+        rqi_cmd_adds(cmd, pairs[i].name);
+        if (pairs[i].text != NULL) {
+            rqi_cmd_adds(cmd, pairs[i].text);
+        } else {
+            rqi_cmd_addi(cmd, pairs[i].number);
+        }
     }
-}
-
-static void add_text(rqi_cmd *cmd, const char *text)
-{
-    rqi_cmd_adds(cmd, text != NULL ? text : "");
+    return n;
 }
 
 void rqi_submit_add(rqi_cmd *cmd, const refq_spec *spec, const rqi_args *args)
@@ -102,19 +122,12 @@ void rqi_submit_add(rqi_cmd *cmd, const refq_spec *spec, const rqi_args *args)
     rqi_cmd_adds(cmd, spec->ref.hex);
     rqi_cmd_adds(cmd, spec->task);
     rqi_cmd_adds(cmd, refq_lane_name(spec->lane));
-    add_optional(cmd, spec->delay_ms);
-    add_optional(cmd, spec->timeout_ms);
-    if (spec->max_retries == REFQ_NO_RETRIES) {
-        rqi_cmd_adds(cmd, "0");
-    } else {
-        add_optional(cmd, spec->max_retries);
-    }
-    add_text(cmd, spec->key);
+    rqi_cmd_addi(cmd, spec->delay_ms);
+    rqi_cmd_adds(cmd, spec->key != NULL ? spec->key : "");
     rqi_cmd_addi(cmd, spec->key_ttl_ms > 0 ? spec->key_ttl_ms : DAY_MS);
-    add_text(cmd, spec->traceparent);
     rqi_cmd_add(cmd, args->stored.ptr, args->stored.len);
-    rqi_cmd_adds(cmd, args->preview);
-    rqi_cmd_adds(cmd, args->stored.len <= RQI_ARGS_IN_HASH ? "hash" : "key");
+    rqi_cmd_addi(cmd, add_pairs(NULL, spec, args));
+    (void)add_pairs(cmd, spec, args);
 }
 
 refq_err rqi_submit_read(rqi_cursor *cur, const refq_spec *spec, refq_submitted *ret,

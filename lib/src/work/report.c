@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* How the end of an attempt is told to Redis: one row of eight values, see finish.lua. */
+/* How the end of an attempt is told to Redis: the reports of finish.lua. */
 #include "work/worker.h"
 
 #include "base/backoff.h"
@@ -32,13 +32,6 @@ static report_op op_of(const rqi_attempt *a)
     return OP_FAIL;
 }
 
-static void add_empty(rqi_cmd *cmd, int n)
-{
-    while (n-- > 0) {
-        rqi_cmd_add(cmd, "", 0);
-    }
-}
-
 static void compose_entry(refq_worker *w, const rqi_attempt *a, rqi_buf *out)
 {
     rqi_entry entry = {
@@ -54,15 +47,12 @@ static void add_ok(refq_worker *w, rqi_attempt *a, rqi_buf scratch[2])
 {
     rqi_cmd *cmd = &w->cmd;
     rqi_cmd_adds(cmd, "ok");
-    if (a->staged) {
-        rqi_cmd_add(cmd, "", 0);
-    } else {
-        compose_entry(w, a, &scratch[0]);
-        rqi_cmd_add(cmd, scratch[0].ptr, scratch[0].len);
-    }
     rqi_cmd_addi(cmd, a->handler->def.result_ttl_ms + RQI_ENTRY_SLACK_MS);
     rqi_cmd_adds(cmd, a->staged ? "1" : "0");
-    add_empty(cmd, 2);
+    if (!a->staged) {
+        compose_entry(w, a, &scratch[0]);
+    }
+    rqi_cmd_add(cmd, scratch[0].ptr, scratch[0].len);
 }
 
 /* One entry of the task's history, for people and programs. */
@@ -122,7 +112,6 @@ static void add_release(refq_worker *w, rqi_attempt *a, rqi_buf scratch[2])
     bool unknown = a->handler == NULL && !a->phantom;
     rqi_cmd_adds(&w->cmd, "release");
     rqi_cmd_addi(&w->cmd, unknown ? RQI_UNKNOWN_MS : 0);
-    add_empty(&w->cmd, 4);
 }
 
 static void add_ended(refq_worker *w, rqi_attempt *a, rqi_buf scratch[2])
@@ -130,7 +119,6 @@ static void add_ended(refq_worker *w, rqi_attempt *a, rqi_buf scratch[2])
     (void)a;
     (void)scratch;
     rqi_cmd_adds(&w->cmd, "ended");
-    add_empty(&w->cmd, 5);
 }
 
 static void (*const add_op[])(refq_worker *w, rqi_attempt *a, rqi_buf scratch[2]) = {
@@ -157,7 +145,6 @@ void rqi_report_progress(refq_worker *w, rqi_attempt *a, rqi_buf scratch[1])
     a->progress_sent_ms = rqi_mono_ms();
     rqi_cmd_add(&w->cmd, scratch->ptr, message);
     rqi_cmd_add(&w->cmd, scratch->ptr + message, scratch->len - message);
-    add_empty(&w->cmd, 3);
 }
 
 /* A full server refuses the SET; then `finish` answers that nothing is staged, and the result goes

@@ -116,7 +116,7 @@ void rqi_claim_now(refq_worker *w);  /* there may be work: do not trust being pa
 void rqi_claim_look(refq_worker *w); /* called by the kick event */
 void rqi_claim_up(void *arg);        /* the main connection is up */
 
-/* report.c: adds one attempt's eight values to the command; strings live in scratch bufs. */
+/* report.c: adds one report to the command; strings live in scratch bufs. */
 void rqi_report_add(refq_worker *w, rqi_attempt *a, rqi_buf scratch[2]);
 void rqi_report_progress(refq_worker *w, rqi_attempt *a, rqi_buf scratch[1]);
 void rqi_report_stage(refq_worker *w, rqi_attempt *a); /* SETs a large result beforehand */

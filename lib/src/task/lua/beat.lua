@@ -14,9 +14,9 @@ local function after_outage(meta, now, lease)
 end
 
 local function drop_worker(P, worker, lanes)
-  redis.call('ZREM', P .. 'workers', worker)
-  redis.call('SREM', P .. 'parked', worker)
-  redis.call('DEL', P .. 'worker:' .. worker, P .. 'worker:' .. worker .. ':tasks',
+  call('ZREM', P .. 'workers', worker)
+  call('SREM', P .. 'parked', worker)
+  call('DEL', P .. 'worker:' .. worker, P .. 'worker:' .. worker .. ':tasks',
     P .. 'worker:' .. worker .. ':orders')
   for _, lane in ipairs(LANE_ORDER) do
     if string.find(lanes or '', lane, 1, true) then
@@ -27,8 +27,8 @@ end
 
 local function offered_names(P)
   local names = {}
-  for _, worker in ipairs(redis.call('ZRANGE', P .. 'workers', 0, 999)) do
-    local offers = redis.call('HGET', P .. 'worker:' .. worker, 'offers') or ''
+  for _, worker in ipairs(call('ZRANGE', P .. 'workers', 0, 999)) do
+    local offers = call('HGET', P .. 'worker:' .. worker, 'offers') or ''
     for name in string.gmatch(offers, '%S+') do
       names[name] = true
     end
@@ -41,15 +41,15 @@ end
 local function sweep_catalog(P, now)
   local key = P .. 'catalog'
   local offered = offered_names(P)
-  for _, name in ipairs(redis.call('HKEYS', key)) do
+  for _, name in ipairs(call('HKEYS', key)) do
     if string.sub(name, 1, 1) ~= ':' then
-      local since = redis.call('HGET', key, ':' .. name)
+      local since = call('HGET', key, ':' .. name)
       if offered[name] then
-        if since then redis.call('HDEL', key, ':' .. name) end
+        if since then call('HDEL', key, ':' .. name) end
       elseif not since then
-        redis.call('HSET', key, ':' .. name, now)
+        call('HSET', key, ':' .. name, now)
       elseif now - tonumber(since) > CATALOG_GRACE_MS then
-        redis.call('HDEL', key, name, ':' .. name)
+        call('HDEL', key, name, ':' .. name)
       end
     end
   end
@@ -57,9 +57,9 @@ end
 
 -- Index entries whose record has expired by its own time to live.
 local function sweep_index(P, name, now)
-  for _, hex in ipairs(redis.call('ZRANGEBYSCORE', P .. name, '-inf', now, 'LIMIT', 0, MAX_STEP)) do
-    if redis.call('EXISTS', P .. 'task:' .. hex) == 0 then
-      redis.call('ZREM', P .. name, hex)
+  for _, hex in ipairs(call('ZRANGEBYSCORE', P .. name, '-inf', now, 'LIMIT', 0, MAX_STEP)) do
+    if call('EXISTS', P .. 'task:' .. hex) == 0 then
+      call('ZREM', P .. name, hex)
     else
       return
     end
@@ -70,7 +70,7 @@ local function has_unread(P, lanes)
   for _, lane in ipairs(LANE_ORDER) do
     if string.find(lanes or '', lane, 1, true) then
       local key = P .. 'lane:' .. lane
-      local next = redis.call('XRANGE', key, '(' .. last_delivered(key), '+', 'COUNT', 1)
+      local next = call('XRANGE', key, '(' .. last_delivered(key), '+', 'COUNT', 1)
       if #next > 0 then return true end
     end
   end
@@ -80,11 +80,11 @@ end
 -- A parked worker may die between taking a token from the bell and using it, or with the alarm in
 -- its hands. So every beat looks whether work lies about while somebody is parked.
 local function mend_wakeups(P, meta, now)
-  if redis.call('SCARD', P .. 'parked') == 0 or meta.paused then return end
-  local first = redis.call('ZRANGE', P .. 'due', 0, 0, 'WITHSCORES')
+  if call('SCARD', P .. 'parked') == 0 or meta.paused then return end
+  local first = call('ZRANGE', P .. 'due', 0, 0, 'WITHSCORES')
   local overdue = #first > 0 and tonumber(first[2]) + 500 < now
   if overdue then
-    redis.call('HDEL', P .. 'meta', 'alarm')
+    call('HDEL', P .. 'meta', 'alarm')
   end
   if overdue or has_unread(P, meta.lanes) then
     ring(P, 1)
@@ -94,7 +94,7 @@ end
 local function chores(P, meta, now)
   mend_wakeups(P, meta, now)
   if now - tonumber(meta.swept_at or 0) < SWEEP_EVERY_MS then return end
-  redis.call('HSET', P .. 'meta', 'swept_at', now)
+  call('HSET', P .. 'meta', 'swept_at', now)
   for _, lane in ipairs(LANE_ORDER) do
     if string.find(meta.lanes or '', lane, 1, true) then trim_lane(P, lane) end
   end
@@ -105,11 +105,11 @@ end
 
 -- One reaper at a time: whoever is told to gets a second to do it.
 local function should_reap(P, meta, now)
-  local first = redis.call('ZRANGE', P .. 'workers', 0, 0, 'WITHSCORES')
+  local first = call('ZRANGE', P .. 'workers', 0, 0, 'WITHSCORES')
   local lease = tonumber(first[2])
   if lease > now or now < tonumber(meta.reaper_until or 0) then return 0 end
   if lease > 0 and now < tonumber(meta.grace_until or 0) then return 0 end
-  redis.call('HSET', P .. 'meta', 'reaper_until', now + 1000)
+  call('HSET', P .. 'meta', 'reaper_until', now + 1000)
   return 1
 end
 
@@ -121,14 +121,14 @@ local function store_worker(P, worker, mode, now, argv)
   for i = 5, #argv - 1, 2 do
     local offer = string.match(argv[i], '^offer:(.*)$')
     if offer then
-      redis.call('HSET', P .. 'catalog', offer, argv[i + 1])
-      redis.call('HDEL', P .. 'catalog', ':' .. offer)
+      call('HSET', P .. 'catalog', offer, argv[i + 1])
+      call('HDEL', P .. 'catalog', ':' .. offer)
     else
       fields[#fields + 1] = argv[i]
       fields[#fields + 1] = argv[i + 1]
     end
   end
-  redis.call('HSET', P .. 'worker:' .. worker, unpack(fields))
+  call('HSET', P .. 'worker:' .. worker, unpack(fields))
 end
 
 local function beat(keys, argv)
@@ -143,26 +143,26 @@ local function beat(keys, argv)
     return { now, 'gone', 0, 0, 0 }
   end
   if mode == 'bye' then
-    local left = redis.call('SCARD', P .. 'worker:' .. worker .. ':tasks')
+    local left = call('SCARD', P .. 'worker:' .. worker .. ':tasks')
     if left == 0 then
       drop_worker(P, worker, meta.lanes)
     else
       -- Something was not given back: let the reaper requeue it at once.
-      redis.call('ZADD', P .. 'workers', -1, worker)
+      call('ZADD', P .. 'workers', -1, worker)
     end
     return { now, 'ok', left > 0 and 1 or 0, left, 0 }
   end
   if after_outage(meta, now, lease) then
     meta.grace_until = now + lease
-    redis.call('HSET', keys[1], 'grace_until', meta.grace_until)
+    call('HSET', keys[1], 'grace_until', meta.grace_until)
   end
-  redis.call('ZADD', P .. 'workers', now + lease, worker)
-  redis.call('HSET', keys[1], 'last_beat', now)
+  call('ZADD', P .. 'workers', now + lease, worker)
+  call('HSET', keys[1], 'last_beat', now)
   store_worker(P, worker, mode, now, argv)
   chores(P, meta, now)
   local reply = { now, 'ok', should_reap(P, meta, now),
-    redis.call('SCARD', P .. 'worker:' .. worker .. ':tasks'), 0 }
-  local orders = redis.call('SRANDMEMBER', P .. 'worker:' .. worker .. ':orders', MAX_STEP)
+    call('SCARD', P .. 'worker:' .. worker .. ':tasks'), 0 }
+  local orders = call('SRANDMEMBER', P .. 'worker:' .. worker .. ':orders', MAX_STEP)
   reply[5] = #orders
   for _, hex in ipairs(orders) do
     reply[#reply + 1] = hex

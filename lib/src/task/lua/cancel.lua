@@ -11,8 +11,8 @@
 local function stop_running(batch, task, hex)
   local P = batch.P
   ack(batch, task.lane, task.entry)
-  redis.call('SADD', P .. 'worker:' .. task.worker .. ':orders', hex)
-  redis.call('SPUBLISH', P .. 'orders:' .. task.worker, 'cancel ' .. hex)
+  call('SADD', P .. 'worker:' .. task.worker .. ':orders', hex)
+  call('SPUBLISH', P .. 'orders:' .. task.worker, 'cancel ' .. hex)
 end
 
 local function cancel(keys, argv)
@@ -23,14 +23,14 @@ local function cancel(keys, argv)
   if task.status ~= 'pending' and task.status ~= 'processing' then
     return { 'already', task.status }
   end
-  local batch = new_batch(P, server_ms(redis.call('HGET', keys[1], 'clock_offset')))
+  local batch = new_batch(P, server_ms(call('HGET', keys[1], 'clock_offset')))
   if task.status == 'processing' then
     stop_running(batch, task, hex)
   else
-    redis.call('ZREM', P .. 'due', hex)
+    call('ZREM', P .. 'due', hex)
   end
-  redis.call('HSET', key, 'status', 'cancelled', 'completed_at', batch.now)
-  redis.call('HDEL', key, 'due_at')
+  call('HSET', key, 'status', 'cancelled', 'completed_at', batch.now)
+  call('HDEL', key, 'due_at')
   end_task(batch, hex, 'cancelled', ttl)
   expire_extras(P, hex, ttl)
   count(batch, task.status, -1)

@@ -14,21 +14,21 @@ local CREDITS = { 'high', 'normal', 'high', 'high', 'normal', 'high', 'low', 'hi
   'high', 'normal', 'high' }
 local LANE_ORDER = { 'high', 'normal', 'low' }
 
-local CLAIM_FIELDS = { 'status', 'entry', 'task', 'attempt', 'args', 'args_len', 'timeout_ms',
-  'max_retries', 'failures', 'deaths', 'traceparent', 'worker', 'watched' }
+-- What few tasks have; their entries say so.
+local EXTRA_FIELDS = { 'args_len', 'timeout_ms', 'max_retries', 'failures', 'deaths', 'traceparent' }
 
 local function promote_due(P, now)
-  local due = redis.call('ZRANGEBYSCORE', P .. 'due', '-inf', now, 'LIMIT', 0, MAX_STEP)
+  local due = call('ZRANGEBYSCORE', P .. 'due', '-inf', now, 'LIMIT', '0', MAX_STEP)
   for _, hex in ipairs(due) do
     local key = P .. 'task:' .. hex
     local task = read_fields(key, { 'status', 'lane' })
     if task.status == 'pending' then
-      redis.call('HSET', key, 'entry', enqueue(P, task.lane, hex))
-      redis.call('HDEL', key, 'due_at')
+      call('HSET', key, 'entry', enqueue(P, task.lane, hex, true))
+      call('HDEL', key, 'due_at')
     end
   end
   if #due > 0 then
-    redis.call('ZREM', P .. 'due', unpack(due))
+    call('ZREM', P .. 'due', unpack(due))
   end
 end
 
@@ -37,8 +37,8 @@ local function read_lane(P, lane, worker, n)
   local got = redis.pcall('XREADGROUP', 'GROUP', GROUP, worker, 'COUNT', n, 'STREAMS', key, '>')
   if got and got.err then
     -- From the start: what was claimed before the group was lost is recognised by its record.
-    redis.call('XGROUP', 'CREATE', key, GROUP, '0', 'MKSTREAM')
-    got = redis.call('XREADGROUP', 'GROUP', GROUP, worker, 'COUNT', n, 'STREAMS', key, '>')
+    call('XGROUP', 'CREATE', key, GROUP, '0', 'MKSTREAM')
+    got = call('XREADGROUP', 'GROUP', GROUP, worker, 'COUNT', n, 'STREAMS', key, '>')
   end
   return got and got[1][2] or {}
 end
@@ -65,7 +65,7 @@ local function read_entries(P, worker, seen, turn, n)
   local function take(lane, k)
     local got = read_lane(P, lane, worker, k)
     for _, e in ipairs(got) do
-      out[#out + 1] = { id = e[1], hex = e[2][2], lane = lane }
+      out[#out + 1] = { id = e[1], hex = e[2][2], extra = e[2][3], lane = lane }
     end
     drained[lane] = #got < k
   end
@@ -74,7 +74,7 @@ local function read_entries(P, worker, seen, turn, n)
     for _, lane in ipairs(lanes) do
       if share[lane] then take(lane, share[lane]) end
     end
-    redis.call('HINCRBY', P .. 'meta', 'turn', #out)
+    call('HINCRBY', P .. 'meta', 'turn', #out)
   end
   for _, lane in ipairs(lanes) do
     if #out < n and not drained[lane] then take(lane, n - #out) end
@@ -82,41 +82,56 @@ local function read_entries(P, worker, seen, turn, n)
   return out
 end
 
--- Hands one entry to the worker; false when the entry is a leftover (cancelled, re-queued).
+-- What to do with an entry that is not a waiting task's present one: the group was made anew and
+-- delivers what somebody runs, or the task was cancelled or queued again meanwhile.
+local function settle_leftover(batch, worker, e, status, entry)
+  local P = batch.P
+  if status == 'processing' and entry == e.id then
+    local owner = call('HGET', P .. 'task:' .. e.hex, 'worker') or worker
+    call('XCLAIM', P .. 'lane:' .. e.lane, GROUP, owner, 0, e.id, 'JUSTID')
+  else
+    ack(batch, e.lane, e.id)
+  end
+end
+
+local function add_extras(reply, n, P, key, e)
+  local x = call('HMGET', key, unpack(EXTRA_FIELDS))
+  if x[1] and tonumber(x[1]) <= INLINE_ARGS then
+    reply[n + 5] = call('GET', P .. 'args:' .. e.hex) or ''
+  end
+  for i = 1, 6 do
+    reply[n + 5 + i] = x[i] or reply[n + 5 + i]
+  end
+end
+
+-- Hands one entry to the worker; false when it was a leftover.
 local function claim_entry(batch, reply, worker, e)
   local P, key = batch.P, batch.P .. 'task:' .. e.hex
-  local t = redis.call('HMGET', key, unpack(CLAIM_FIELDS))
-  if t[2] ~= e.id or t[1] ~= 'pending' then
-    if t[1] == 'processing' and t[2] == e.id then
-      redis.call('XCLAIM', P .. 'lane:' .. e.lane, GROUP, t[12] or worker, 0, e.id, 'JUSTID')
-    else
-      ack(batch, e.lane, e.id)
-    end
+  local t = call('HMGET', key, 'status', 'entry', 'task', 'attempt', 'args', 'watched')
+  if t[1] ~= 'pending' or t[2] ~= e.id then
+    settle_leftover(batch, worker, e, t[1], t[2])
     return false
   end
-  local attempt = tonumber(t[4] or 0) + 1
-  redis.call('HSET', key, 'status', 'processing', 'worker', worker, 'attempt', attempt,
-    'started_at', batch.now)
-  if t[13] then notify(P, e.hex, 'processing', false) end
-  local args = t[5] or ''
-  if t[6] and tonumber(t[6]) <= INLINE_ARGS then
-    args = redis.call('GET', P .. 'args:' .. e.hex) or ''
-  end
+  local attempt = t[4] == '0' and '1' or text_of(tonumber(t[4] or 0) + 1)
+  call('HSET', key, 'status', 'processing', 'worker', worker, 'attempt', attempt, 'started_at',
+    batch.now_text)
+  if t[6] then notify(P, e.hex, 'processing', false) end
   local n = #reply
   reply[n + 1], reply[n + 2], reply[n + 3], reply[n + 4] = e.hex, e.id, t[3], attempt
-  reply[n + 5], reply[n + 6], reply[n + 7], reply[n + 8] = args, t[6] or '', t[7] or '', t[8] or ''
-  reply[n + 9], reply[n + 10], reply[n + 11] = t[9] or 0, t[10] or 0, t[11] or ''
+  reply[n + 5], reply[n + 6], reply[n + 7], reply[n + 8] = t[5] or '', '', '', ''
+  reply[n + 9], reply[n + 10], reply[n + 11] = '0', '0', ''
+  if e.extra then add_extras(reply, n, P, key, e) end
   return true
 end
 
 -- The alarm goes to one parked worker only, so that a due task does not wake the whole fleet.
 local function arm(P, now, worker, alarm)
-  local first = redis.call('ZRANGE', P .. 'due', 0, 0, 'WITHSCORES')
+  local first = call('ZRANGE', P .. 'due', 0, 0, 'WITHSCORES')
   if #first == 0 then return -1 end
   local at = tonumber(first[2])
   local stale = alarm and alarm.at + 1000 < now
   if not alarm or stale or alarm.worker == worker or alarm.at > at then
-    redis.call('HSET', P .. 'meta', 'alarm', string.format('%.0f:%s', at, worker))
+    call('HSET', P .. 'meta', 'alarm', string.format('%.0f:%s', at, worker))
     return math.max(0, at - now)
   end
   return -1
@@ -125,16 +140,16 @@ end
 -- A worker that will not wait any more hands its alarm to another one.
 local function unpark(P, worker, was_parked, alarm)
   if was_parked then
-    redis.call('SREM', P .. 'parked', worker)
+    call('SREM', P .. 'parked', worker)
   end
   if alarm and alarm.worker == worker then
-    redis.call('HDEL', P .. 'meta', 'alarm')
-    if redis.call('ZCARD', P .. 'due') > 0 then ring(P, 1) end
+    call('HDEL', P .. 'meta', 'alarm')
+    if call('ZCARD', P .. 'due') > 0 then ring(P, 1) end
   end
 end
 
 local function is_alive(P, worker)
-  local lease = redis.call('ZSCORE', P .. 'workers', worker)
+  local lease = call('ZSCORE', P .. 'workers', worker)
   return lease and tonumber(lease) > 0
 end
 
@@ -154,7 +169,7 @@ local function claim(batch, reply, meta, ask)
   end
   local entries = {}
   if not meta.paused then
-    promote_due(P, batch.now)
+    promote_due(P, batch.now_text)
     entries = read_entries(P, ask.worker, meta.lanes or '', tonumber(meta.turn or 0), ask.want)
   end
   local mine = {}
@@ -164,7 +179,7 @@ local function claim(batch, reply, meta, ask)
     end
   end
   if #mine > 0 then
-    redis.call('SADD', P .. 'worker:' .. ask.worker .. ':tasks', unpack(mine))
+    call('SADD', P .. 'worker:' .. ask.worker .. ':tasks', unpack(mine))
     count(batch, 'pending', -#mine)
     count(batch, 'processing', #mine)
   end
@@ -175,7 +190,7 @@ local function claim(batch, reply, meta, ask)
     reply[head + 4] = #mine < ask.want and 1 or 0
   elseif ask.may_park then
     if not ask.was_parked then
-      redis.call('SADD', P .. 'parked', ask.worker)
+      call('SADD', P .. 'parked', ask.worker)
     end
     reply[head + 2] = 1
     reply[head + 3] = arm(P, batch.now, ask.worker, alarm)

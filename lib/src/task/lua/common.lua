@@ -19,18 +19,32 @@ local TRIM_EVERY = 1024        -- finished tasks between two trims of a lane
 local CATALOG_GRACE_MS = 60000 -- a tool stays in the catalog this long after its last worker
 local SWEEP_EVERY_MS = 5000
 
+-- While a library loads, redis.call does not exist; a local is faster than the table at every call.
+local call
+
+local function register(name, fn, flags)
+  redis.register_function{
+    function_name = LIBRARY .. '_' .. name,
+    callback = function(keys, argv)
+      call = redis.call
+      return fn(keys, argv)
+    end,
+    flags = flags
+  }
+end
+
 local function prefix_of(meta_key)
   return string.sub(meta_key, 1, -5)
 end
 
 local function server_ms(offset)
-  local t = redis.call('TIME')
+  local t = call('TIME')
   return tonumber(t[1]) * 1000 + math.floor(tonumber(t[2]) / 1000) + (tonumber(offset or 0) or 0)
 end
 
 -- HMGET as a table by name; absent fields are nil.
 local function read_fields(key, names)
-  local values = redis.call('HMGET', key, unpack(names))
+  local values = call('HMGET', key, unpack(names))
   local out = {}
   for i, name in ipairs(names) do
     out[name] = values[i] or nil
@@ -38,18 +52,29 @@ local function read_fields(key, names)
   return out
 end
 
-local function enqueue(P, lane, hex)
-  return redis.call('XADD', P .. 'lane:' .. lane, '*', 'id', hex)
+-- Adds a task to its lane. An entry is "id <hex>"; one whose record holds fields beyond the plain ones
+-- (EXTRA_FIELDS of claim.lua) also says "x 1", so that claiming a plain task reads six fields only.
+local function enqueue(P, lane, hex, extra)
+  if extra then
+    return call('XADD', P .. 'lane:' .. lane, '*', 'id', hex, 'x', '1')
+  end
+  return call('XADD', P .. 'lane:' .. lane, '*', 'id', hex)
+end
+
+-- Redis formats numbers given to it with all 17 digits, which costs more than the command. Times are
+-- therefore turned into text once a call.
+local function text_of(ms)
+  return string.format('%.0f', ms)
 end
 
 -- Wakes up to n parked workers. The bell never holds more tokens than there are parked workers, so
 -- tokens that nobody needs do not pile up.
 local function ring(P, n)
-  local parked = redis.call('SCARD', P .. 'parked')
+  local parked = call('SCARD', P .. 'parked')
   if parked == 0 then return end
-  local room = math.min(n, parked - redis.call('LLEN', P .. 'bell'))
+  local room = math.min(n, parked - call('LLEN', P .. 'bell'))
   for _ = 1, room do
-    redis.call('RPUSH', P .. 'bell', '1')
+    call('RPUSH', P .. 'bell', '1')
   end
 end
 
@@ -63,7 +88,7 @@ end
 
 -- A task became due at `at`: wakes a parked worker unless somebody's alarm already covers it.
 local function cover_due(P, at)
-  local alarm = parse_alarm(redis.call('HGET', P .. 'meta', 'alarm'))
+  local alarm = parse_alarm(call('HGET', P .. 'meta', 'alarm'))
   if not alarm or alarm.at > at then
     ring(P, 1)
   end
@@ -72,17 +97,18 @@ end
 -- Tells the clients that wait for a task. They ask for the record themselves.
 local function notify(P, hex, word, final)
   local key = P .. 'waiters:' .. hex
-  for _, client in ipairs(redis.call('SMEMBERS', key)) do
-    redis.call('SPUBLISH', P .. 'reply:' .. client, hex .. ' ' .. word)
+  for _, client in ipairs(call('SMEMBERS', key)) do
+    call('SPUBLISH', P .. 'reply:' .. client, hex .. ' ' .. word)
   end
   if final then
-    redis.call('DEL', key)
+    call('DEL', key)
   end
 end
 
 -- Side effects of one call on shared indexes, gathered so that each index is written once.
 local function new_batch(P, now)
-  return { P = P, now = now, acks = {}, terminal = {}, dead = {}, counts = {}, ready = 0 }
+  return { P = P, now = now, now_text = text_of(now), acks = {}, terminal = {}, dead = {}, counts = {},
+    ready = 0 }
 end
 
 local function count(batch, status, by)
@@ -120,24 +146,24 @@ local function trim_lane(P, lane)
   local key = P .. 'lane:' .. lane
   local delivered = last_delivered(key)
   if delivered == '0-0' then return end
-  local lowest = redis.call('XPENDING', key, GROUP)[2]
-  redis.call('XTRIM', key, 'MINID', '~', lowest or delivered)
+  local lowest = call('XPENDING', key, GROUP)[2]
+  call('XTRIM', key, 'MINID', '~', lowest or delivered)
 end
 
 local function flush(batch)
   local P = batch.P
   for lane, ids in pairs(batch.acks) do
-    redis.call('XACK', P .. 'lane:' .. lane, GROUP, unpack(ids))
+    call('XACK', P .. 'lane:' .. lane, GROUP, unpack(ids))
   end
   if #batch.terminal > 0 then
-    redis.call('ZADD', P .. 'terminal', unpack(batch.terminal))
+    call('ZADD', P .. 'terminal', unpack(batch.terminal))
   end
   if #batch.dead > 0 then
-    redis.call('ZADD', P .. 'dead', unpack(batch.dead))
+    call('ZADD', P .. 'dead', unpack(batch.dead))
   end
   for status, by in pairs(batch.counts) do
     if by ~= 0 then
-      redis.call('HINCRBY', P .. 'meta', status, by)
+      call('HINCRBY', P .. 'meta', status, by)
     end
   end
   if batch.ready > 0 then
@@ -153,27 +179,27 @@ end
 -- over in place, so whoever held it is fenced out by its id.
 local function requeue(batch, hex, lane, delay, fields)
   local P, key = batch.P, batch.P .. 'task:' .. hex
-  redis.call('HDEL', key, 'entry', 'worker', 'progress', 'message', 'due_at')
+  call('HDEL', key, 'entry', 'worker', 'progress', 'message', 'due_at')
   fields[#fields + 1] = 'status'
   fields[#fields + 1] = 'pending'
   if delay > 0 then
     local at = batch.now + delay
     fields[#fields + 1] = 'due_at'
     fields[#fields + 1] = at
-    redis.call('ZADD', P .. 'due', at, hex)
+    call('ZADD', P .. 'due', at, hex)
     note_due(batch, at)
   else
     fields[#fields + 1] = 'entry'
-    fields[#fields + 1] = enqueue(P, lane, hex)
+    fields[#fields + 1] = enqueue(P, lane, hex, true)
     batch.ready = batch.ready + 1
   end
-  redis.call('HSET', key, unpack(fields))
+  call('HSET', key, unpack(fields))
   count(batch, 'processing', -1)
   count(batch, 'pending', 1)
 end
 
 -- What hangs on a task's record gets the record's time to live.
 local function expire_extras(P, hex, ttl)
-  redis.call('PEXPIRE', P .. 'args:' .. hex, ttl)
-  redis.call('PEXPIRE', P .. 'history:' .. hex, ttl)
+  call('PEXPIRE', P .. 'args:' .. hex, ttl)
+  call('PEXPIRE', P .. 'history:' .. hex, ttl)
 end

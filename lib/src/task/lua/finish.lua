@@ -2,115 +2,132 @@
 -- the work of both, so a busy worker needs one round trip for many tasks.
 -- KEYS  1 refq:{q}:meta
 -- ARGV  1 worker, 2 want, 3 was_parked, 4 may_park (as pull), 5 entry key prefix, 6 record_ttl_ms,
---       7 dead_ttl_ms, 8 k (0..128), then for each report 8 values: hex entry op a b c d e
---       op        a              b          c            d             e
---       ok        result bytes   ttl_ms     staged 0|1
---       fail      class          delay_ms   max_retries  history JSON  error (64 bytes)
+--       7 dead_ttl_ms, 8 k (0..128), then k reports: hex entry op and, by op,
+--       op        values
+--       ok        ttl_ms staged(0|1) result
+--       fail      class delay_ms max_retries history_json error(64 bytes)
 --       release   delay_ms
---       progress  current/total  message
+--       progress  current/total message
 --       ended     -  (the program of a cancelled or fenced-out attempt has really ended)
 -- REPLY now state parked alarm more m <m tasks as pull>, then k answers:
 --       ok | yours (this very attempt had already committed) | stale (fenced out: nothing written) |
 --       cancelled (progress only: stop) | nostaged (the staged result is gone: send it again)
 
-local FINISH_WIDTH = 8
-local REPORT_FIELDS = { 'status', 'entry', 'lane', 'failures', 'max_retries', 'releases', 'watched',
-  'args_len', 'worker' }
+local WIDTH = { ok = 6, fail = 8, release = 4, progress = 5, ended = 3 } -- of a report, by op
 
 local function end_task(batch, hex, status, ttl)
-  local P = batch.P
-  redis.call('PEXPIRE', P .. 'task:' .. hex, ttl)
-  batch.terminal[#batch.terminal + 1] = batch.now
-  batch.terminal[#batch.terminal + 1] = hex
+  call('PEXPIRE', batch.P .. 'task:' .. hex, ttl)
+  local terminal = batch.terminal
+  local n = #terminal
+  terminal[n + 1], terminal[n + 2] = batch.now_text, hex
   count(batch, status, 1)
 end
 
+-- Each takes the report that starts behind argv[at], for a task whose fence held, and returns the
+-- answer and the task's new status (nil = nothing was changed).
 local report = {}
 
-function report.ok(batch, task, r)
-  local P, hex, ttl = batch.P, r[1], tonumber(r[5])
+function report.ok(batch, argv, at, task)
+  local P, hex, ttl = batch.P, argv[at + 1], argv[at + 4]
   local place = batch.entry_prefix .. hex
-  if r[6] == '1' then
-    local moved = redis.pcall('RENAME', P .. 'staged:' .. hex .. ':' .. r[2], place)
+  if argv[at + 5] == '1' then
+    local moved = redis.pcall('RENAME', P .. 'staged:' .. hex .. ':' .. argv[at + 2], place)
     if moved.err then return 'nostaged' end
-    redis.call('PEXPIRE', place, ttl)
+    call('PEXPIRE', place, ttl)
   else
-    redis.call('SET', place, r[4], 'PX', ttl)
+    call('SET', place, argv[at + 6], 'PX', ttl)
   end
-  redis.call('HSET', P .. 'task:' .. hex, 'status', 'complete', 'completed_at', batch.now,
-    'expires_at', batch.now + ttl)
-  -- The record outlives the value, so that a late reader learns that it expired.
-  local record_ttl = math.max(batch.record_ttl, ttl + 60000)
-  end_task(batch, hex, 'complete', record_ttl)
+  local life = batch.lives[ttl]
+  if not life then
+    -- The record outlives the value, so that a late reader learns that it expired.
+    life = { expires_at = text_of(batch.now + tonumber(ttl)),
+      record = text_of(math.max(batch.record_ttl, tonumber(ttl) + 60000)) }
+    batch.lives[ttl] = life
+  end
+  call('HSET', P .. 'task:' .. hex, 'status', 'complete', 'completed_at', batch.now_text,
+    'expires_at', life.expires_at)
+  end_task(batch, hex, 'complete', life.record)
   count(batch, 'processing', -1)
-  if task.args_len then redis.call('UNLINK', P .. 'args:' .. hex) end
-  if task.failures then redis.call('PEXPIRE', P .. 'history:' .. hex, record_ttl) end
+  if task[5] then call('UNLINK', P .. 'args:' .. hex) end
+  if task[6] then call('PEXPIRE', P .. 'history:' .. hex, life.record) end
   return 'ok', 'complete'
 end
 
-function report.fail(batch, task, r)
-  local P, hex = batch.P, r[1]
-  local failures = tonumber(task.failures or 0) + 1
-  local allowed = tonumber(task.max_retries or r[6]) or 0
-  redis.call('LPUSH', P .. 'history:' .. hex, r[7])
-  redis.call('LTRIM', P .. 'history:' .. hex, 0, MAX_HISTORY - 1)
-  if r[4] == 'retryable' and failures <= allowed then
-    requeue(batch, hex, task.lane, tonumber(r[5]) or 0, { 'failures', failures, 'error', r[8] })
+function report.fail(batch, argv, at, task)
+  local P, hex, class, short = batch.P, argv[at + 1], argv[at + 4], argv[at + 8]
+  local failures = tonumber(task[6] or 0) + 1
+  local allowed = tonumber(call('HGET', P .. 'task:' .. hex, 'max_retries') or argv[at + 6]) or 0
+  call('LPUSH', P .. 'history:' .. hex, argv[at + 7])
+  call('LTRIM', P .. 'history:' .. hex, 0, MAX_HISTORY - 1)
+  if class == 'retryable' and failures <= allowed then
+    requeue(batch, hex, task[3], tonumber(argv[at + 5]) or 0, { 'failures', failures, 'error', short })
     return 'ok', 'pending'
   end
-  redis.call('HSET', P .. 'task:' .. hex, 'status', 'failed', 'completed_at', batch.now,
-    'failures', failures, 'error', r[8], 'reason', r[4] == 'retryable' and 'exhausted' or 'permanent')
+  call('HSET', P .. 'task:' .. hex, 'status', 'failed', 'completed_at', batch.now_text,
+    'failures', failures, 'error', short, 'reason', class == 'retryable' and 'exhausted' or 'permanent')
   end_task(batch, hex, 'failed', batch.dead_ttl)
   count(batch, 'processing', -1)
   expire_extras(P, hex, batch.dead_ttl)
-  batch.dead[#batch.dead + 1] = batch.now
+  batch.dead[#batch.dead + 1] = batch.now_text
   batch.dead[#batch.dead + 1] = hex
   return 'ok', 'failed'
 end
 
-function report.release(batch, task, r)
-  requeue(batch, r[1], task.lane, tonumber(r[4]) or 0,
-    { 'releases', tonumber(task.releases or 0) + 1 })
+function report.release(batch, argv, at, task)
+  local hex = argv[at + 1]
+  local releases = tonumber(call('HGET', batch.P .. 'task:' .. hex, 'releases') or 0) + 1
+  requeue(batch, hex, task[3], tonumber(argv[at + 4]) or 0, { 'releases', releases })
   return 'ok', 'pending'
 end
 
--- Does what one report says; returns the answer and, when the status changed, the new one.
-local function apply(batch, worker, r)
-  local P, hex = batch.P, r[1]
-  local key = P .. 'task:' .. hex
-  local task = read_fields(key, REPORT_FIELDS)
-  local own = task.status == 'processing' and task.entry == r[2]
-  if r[3] == 'progress' then
-    if not own then return task.status == 'cancelled' and 'cancelled' or 'stale' end
-    redis.call('HSET', key, 'progress', r[4], 'message', r[5])
-    if task.watched then notify(P, hex, 'processing', false) end
-    return 'ok'
+function report.progress(batch, argv, at)
+  call('HSET', batch.P .. 'task:' .. argv[at + 1], 'progress', argv[at + 4], 'message', argv[at + 5])
+  return 'ok', 'processing'
+end
+
+-- A report that the fence refuses changes nothing but the worker's own books.
+local function refuse(batch, worker, hex, entry, op, status, present)
+  if op == 'progress' then
+    return status == 'cancelled' and 'cancelled' or 'stale'
   end
   -- Unless the worker holds a newer attempt of the same task, it holds it no longer.
-  if own or task.status ~= 'processing' or task.worker ~= worker then
+  if status ~= 'processing' or call('HGET', batch.P .. 'task:' .. hex, 'worker') ~= worker then
     batch.leaves[#batch.leaves + 1] = hex
+    batch.orders[#batch.orders + 1] = hex
   end
-  if r[3] == 'ended' then return 'ok' end
-  if not own then
-    return task.entry == r[2] and task.status == 'complete' and 'yours' or 'stale'
+  if op == 'ended' then return 'ok' end
+  return status == 'complete' and present == entry and 'yours' or 'stale'
+end
+
+-- Does what one report says; returns the answer.
+local function apply(batch, worker, argv, at)
+  local P, hex, entry, op = batch.P, argv[at + 1], argv[at + 2], argv[at + 3]
+  local task = call('HMGET', P .. 'task:' .. hex, 'status', 'entry', 'lane', 'watched', 'args_len',
+    'failures')
+  if op == 'ended' or task[1] ~= 'processing' or task[2] ~= entry then
+    return refuse(batch, worker, hex, entry, op, task[1], task[2])
   end
-  local answer, status = report[r[3]](batch, task, r)
-  if status then
-    ack(batch, task.lane, r[2])
-    if task.watched then notify(P, hex, status, status ~= 'pending') end
-  else
-    batch.leaves[#batch.leaves] = nil
+  local answer, status = report[op](batch, argv, at, task)
+  if status and task[4] then
+    notify(P, hex, status, status ~= 'pending' and status ~= 'processing')
+  end
+  if status and op ~= 'progress' then
+    ack(batch, task[3], entry)
+    batch.leaves[#batch.leaves + 1] = hex
   end
   return answer
 end
 
-local KNOWN_OPS = { ok = true, fail = true, release = true, progress = true, ended = true }
-
-local function bad_report(argv, k)
+-- Where each report starts; nil when the call is malformed.
+local function find_reports(argv, k)
+  local places, at = {}, 8
   for i = 1, k do
-    if not KNOWN_OPS[argv[8 + (i - 1) * FINISH_WIDTH + 3]] then return true end
+    local width = WIDTH[argv[at + 3] or '']
+    if not width then return nil end
+    places[i] = at
+    at = at + width
   end
-  return false
+  return at == #argv and places or nil
 end
 
 local function trim_now_and_then(P, done_before, done)
@@ -123,30 +140,33 @@ end
 
 local function finish(keys, argv)
   local ask, k = read_ask(argv, 2, argv[1]), tonumber(argv[8])
-  if not ask or not k or k < 0 or k > MAX_ITEMS or #argv ~= 8 + k * FINISH_WIDTH or bad_report(argv, k) then
+  local places = ask and k and k >= 0 and k <= MAX_ITEMS and find_reports(argv, k)
+  if not places then
     return redis.error_reply('ERR refq finish: malformed call')
   end
   local P = prefix_of(keys[1])
   local meta = read_fields(keys[1], { 'clock_offset', 'paused', 'lanes', 'turn', 'alarm', 'complete' })
   local batch = new_batch(P, server_ms(meta.clock_offset))
-  batch.entry_prefix, batch.leaves = argv[5], {}
-  batch.record_ttl, batch.dead_ttl = tonumber(argv[6]), tonumber(argv[7])
+  batch.entry_prefix, batch.leaves, batch.orders, batch.lives = argv[5], {}, {}, {}
+  batch.record_ttl, batch.dead_ttl = tonumber(argv[6]), argv[7]
   local answers = {}
-  for i = 1, k do
-    local at = 8 + (i - 1) * FINISH_WIDTH
-    answers[i] = apply(batch, ask.worker, { unpack(argv, at + 1, at + FINISH_WIDTH) })
+  for i, at in ipairs(places) do
+    answers[i] = apply(batch, ask.worker, argv, at)
   end
   if #batch.leaves > 0 then
-    redis.call('SREM', P .. 'worker:' .. ask.worker .. ':tasks', unpack(batch.leaves))
-    redis.call('SREM', P .. 'worker:' .. ask.worker .. ':orders', unpack(batch.leaves))
+    call('SREM', P .. 'worker:' .. ask.worker .. ':tasks', unpack(batch.leaves))
+  end
+  if #batch.orders > 0 then
+    call('SREM', P .. 'worker:' .. ask.worker .. ':orders', unpack(batch.orders))
   end
   local done = batch.counts.complete or 0
   local reply = { batch.now }
   claim(batch, reply, meta, ask)
   flush(batch)
   trim_now_and_then(P, tonumber(meta.complete or 0), done)
-  for _, answer in ipairs(answers) do
-    reply[#reply + 1] = answer
+  local n = #reply
+  for i = 1, k do
+    reply[n + i] = answers[i]
   end
   return reply
 end

@@ -8,12 +8,12 @@
 local function register_waiter(P, hex, client, status)
   local key = P .. 'waiters:' .. hex
   if status ~= 'pending' and status ~= 'processing' then return true end
-  if redis.call('SADD', key, client) == 1 and redis.call('SCARD', key) > MAX_WAITERS then
-    redis.call('SREM', key, client)
+  if call('SADD', key, client) == 1 and call('SCARD', key) > MAX_WAITERS then
+    call('SREM', key, client)
     return false
   end
-  redis.call('PEXPIRE', key, 86400000)
-  redis.call('HSET', P .. 'task:' .. hex, 'watched', 1)
+  call('PEXPIRE', key, 86400000)
+  call('HSET', P .. 'task:' .. hex, 'watched', 1)
   return true
 end
 
@@ -23,16 +23,16 @@ local function get(keys, argv)
     return redis.error_reply('ERR refq get: 1 to ' .. MAX_ITEMS .. ' tasks')
   end
   local P = prefix_of(keys[1])
-  local reply = { server_ms(redis.call('HGET', keys[1], 'clock_offset')) }
+  local reply = { server_ms(call('HGET', keys[1], 'clock_offset')) }
   for i = 3, #argv do
     local key = P .. 'task:' .. argv[i]
-    local status = mode == 'wait' and redis.call('HGET', key, 'status')
+    local status = mode == 'wait' and call('HGET', key, 'status')
     if status and not register_waiter(P, argv[i], client, status) then
       return redis.error_reply('LIMIT too many clients wait for ' .. argv[i])
     elseif mode == 'leave' then
-      redis.call('SREM', P .. 'waiters:' .. argv[i], client)
+      call('SREM', P .. 'waiters:' .. argv[i], client)
     end
-    local record = redis.call('HGETALL', key)
+    local record = call('HGETALL', key)
     reply[#reply + 1] = #record / 2
     for _, value in ipairs(record) do
       reply[#reply + 1] = value

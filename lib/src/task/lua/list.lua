@@ -6,7 +6,7 @@
 -- Ready tasks are the entries after the group's last delivered one.
 local function unread(P, lane, limit)
   local key = P .. 'lane:' .. lane
-  local entries = redis.call('XREVRANGE', key, '+', '(' .. last_delivered(key), 'COUNT', limit)
+  local entries = call('XREVRANGE', key, '+', '(' .. last_delivered(key), 'COUNT', limit)
   local ids = {}
   for i, e in ipairs(entries) do
     ids[i] = e[2][2]
@@ -19,20 +19,20 @@ local function list(keys, argv)
   if not limit or limit < 1 or limit > 1000 then
     return redis.error_reply('ERR refq list: limit must be 1 to 1000')
   end
-  local out, seen, lanes = {}, {}, redis.call('HGET', keys[1], 'lanes') or ''
+  local out, seen, lanes = {}, {}, call('HGET', keys[1], 'lanes') or ''
   local function add(hex)
     if #out >= limit or seen[hex] then return end
     seen[hex] = true
-    local status = redis.call('HGET', P .. 'task:' .. hex, 'status')
+    local status = call('HGET', P .. 'task:' .. hex, 'status')
     if status and (want == '' or want == status) then out[#out + 1] = hex end
   end
   local function add_all(ids)
     for _, hex in ipairs(ids) do add(hex) end
   end
   if want == '' or want == 'processing' then
-    for _, worker in ipairs(redis.call('ZRANGE', P .. 'workers', 0, 999)) do
+    for _, worker in ipairs(call('ZRANGE', P .. 'workers', 0, 999)) do
       if #out < limit then
-        add_all(redis.call('SRANDMEMBER', P .. 'worker:' .. worker .. ':tasks', limit))
+        add_all(call('SRANDMEMBER', P .. 'worker:' .. worker .. ':tasks', limit))
       end
     end
   end
@@ -42,10 +42,10 @@ local function list(keys, argv)
         add_all(unread(P, lane, limit))
       end
     end
-    if #out < limit then add_all(redis.call('ZRANGE', P .. 'due', 0, limit - 1)) end
+    if #out < limit then add_all(call('ZRANGE', P .. 'due', 0, limit - 1)) end
   end
   if want == '' or (want ~= 'pending' and want ~= 'processing') then
-    add_all(redis.call('ZREVRANGE', P .. 'terminal', 0, limit * 4 - 1))
+    add_all(call('ZREVRANGE', P .. 'terminal', 0, limit * 4 - 1))
   end
   return out
 end

@@ -7,12 +7,12 @@
 local function mine(keys, argv)
   local P, worker = prefix_of(keys[1]), argv[1]
   local key = P .. 'worker:' .. worker .. ':tasks'
-  local page = redis.call('SSCAN', key, argv[2], 'COUNT', MAX_ITEMS)
+  local page = call('SSCAN', key, argv[2], 'COUNT', MAX_ITEMS)
   local reply = { page[1] }
   for _, hex in ipairs(page[2]) do
     local task = read_fields(P .. 'task:' .. hex, { 'status', 'entry', 'worker' })
     if not task.status or (task.status == 'processing' and task.worker ~= worker) then
-      redis.call('SREM', key, hex)
+      call('SREM', key, hex)
     else
       reply[#reply + 1] = hex
       reply[#reply + 1] = task.entry or ''

@@ -21,13 +21,13 @@ local function requeue_strays(batch, worker, lane)
   local pending = redis.pcall('XPENDING', key, GROUP, '-', '+', MAX_STEP, worker)
   if pending.err then return 0 end
   for _, p in ipairs(pending) do
-    local found = redis.call('XRANGE', key, p[1], p[1])
+    local found = call('XRANGE', key, p[1], p[1])
     local hex = found[1] and found[1][2][2]
     local task = hex and read_fields(batch.P .. 'task:' .. hex, { 'status', 'entry' }) or {}
     if task.status ~= 'processing' or task.entry ~= p[1] then
       ack(batch, lane, p[1])
     elseif requeue_of(batch, worker, hex) == 0 then
-      redis.call('XCLAIM', key, GROUP, redis.call('HGET', batch.P .. 'task:' .. hex, 'worker'), 0,
+      call('XCLAIM', key, GROUP, call('HGET', batch.P .. 'task:' .. hex, 'worker'), 0,
         p[1], 'JUSTID')
     end
   end
@@ -38,21 +38,21 @@ local function reap(keys, argv)
   local P = prefix_of(keys[1])
   local meta = read_fields(keys[1], { 'clock_offset', 'lanes', 'grace_until', 'alarm' })
   local now = server_ms(meta.clock_offset)
-  local first = redis.call('ZRANGE', P .. 'workers', 0, 0, 'WITHSCORES')
+  local first = call('ZRANGE', P .. 'workers', 0, 0, 'WITHSCORES')
   local lease = tonumber(first[2])
   if not lease or lease > now or (lease > 0 and now < tonumber(meta.grace_until or 0)) then
     return { 0, 0, '' }
   end
   local worker, batch = first[1], new_batch(P, now)
   local set = P .. 'worker:' .. worker .. ':tasks'
-  redis.call('ZADD', P .. 'workers', -1, worker)
+  call('ZADD', P .. 'workers', -1, worker)
   local requeued = 0
-  local tasks = redis.call('SPOP', set, MAX_STEP)
+  local tasks = call('SPOP', set, MAX_STEP)
   for _, hex in ipairs(tasks) do
     requeued = requeued + requeue_of(batch, worker, hex)
   end
   flush(batch)
-  local left = redis.call('SCARD', set)
+  local left = call('SCARD', set)
   if left == 0 then
     local strays = new_batch(P, now)
     for _, lane in ipairs(LANE_ORDER) do
@@ -65,7 +65,7 @@ local function reap(keys, argv)
   if left > 0 then return { 1, requeued, worker } end
   local alarm = parse_alarm(meta.alarm)
   if alarm and alarm.worker == worker then
-    redis.call('HDEL', keys[1], 'alarm')
+    call('HDEL', keys[1], 'alarm')
     ring(P, 1)
   end
   drop_worker(P, worker, meta.lanes)

@@ -1,94 +1,109 @@
 -- submit: queues n tasks of one queue.
 -- KEYS  1 refq:{q}:meta
--- ARGV  1 n, then for each task 12 values, '' = not set:
---       hex task lane delay_ms timeout_ms max_retries key key_ttl_ms traceparent args preview args_where
---       args_where is "hash" or "key": where the arguments go (64 bytes and less fit the hash)
+-- ARGV  1 n, then for each task 8 values: hex task lane delay_ms key key_ttl_ms args k, and k pairs of
+--       further fields of its record (timeout_ms max_retries traceparent args_preview)
+--       delay_ms '0' = none, key '' = none; args: codec byte and bytes, or '' = none
 -- REPLY flat, for each task: hex how status
 --       how: new | same (this id was submitted before) | key (its idempotency key was: hex is that
 --       task's) | full (max_pending reached; nothing was stored)
 -- Refused by Redis when memory is full (no allow-oom), so that nothing is half accepted.
 
-local SUBMIT_WIDTH = 12
+local HASH_VALUE_MAX = 64 -- a longer value would cost the record its compact encoding
+local EXTRA_OF_SUBMIT = { timeout_ms = true, max_retries = true, traceparent = true }
 
 local function submitted_before(P, hex, key)
-  local status = redis.call('HGET', P .. 'task:' .. hex, 'status')
+  local status = call('HGET', P .. 'task:' .. hex, 'status')
   if status then return hex, 'same', status end
   if key == '' then return nil end
-  local other = redis.call('GET', P .. 'key:' .. key)
-  status = other and redis.call('HGET', P .. 'task:' .. other, 'status')
+  local other = call('GET', P .. 'key:' .. key)
+  status = other and call('HGET', P .. 'task:' .. other, 'status')
   if status then return other, 'key', status end
   return nil
 end
 
-local function store_new(batch, item, lanes)
-  local P, hex, lane = batch.P, item[1], item[3]
-  local fields = { 'status', 'pending', 'task', item[2], 'lane', lane, 'attempt', 0,
-    'created_at', batch.now, 'v', 1 }
-  local function set(name, value)
-    if value ~= '' then
-      fields[#fields + 1] = name
-      fields[#fields + 1] = value
-    end
+-- Puts the arguments where they belong; returns the field of the record that tells of them.
+local function store_args(P, hex, args)
+  if #args <= HASH_VALUE_MAX then return 'args', args end
+  call('SET', P .. 'args:' .. hex, args)
+  return 'args_len', tostring(#args)
+end
+
+-- One task, whose values start behind argv[at] and whose k pairs start behind argv[at + 8].
+local function store_new(batch, argv, at, k)
+  local P, hex, lane, key = batch.P, argv[at + 1], argv[at + 3], argv[at + 5]
+  local args_name, args_value = store_args(P, hex, argv[at + 7])
+  local extra = args_name == 'args_len'
+  for i = at + 9, at + 7 + 2 * k, 2 do
+    extra = extra or EXTRA_OF_SUBMIT[argv[i]] or false
   end
-  set('timeout_ms', item[5])
-  set('max_retries', item[6])
-  set('key', item[7])
-  set('traceparent', item[9])
-  set('args_preview', item[11])
-  if item[12] == 'hash' then
-    set('args', item[10])
-  elseif item[10] ~= '' then
-    redis.call('SET', P .. 'args:' .. hex, item[10])
-    set('args_len', #item[10])
-  end
-  local delay = tonumber(item[4]) or 0
+  local where, place = 'entry', nil
+  local delay = tonumber(argv[at + 4])
   if delay > 0 then
-    set('due_at', batch.now + delay)
-    redis.call('ZADD', P .. 'due', batch.now + delay, hex)
+    where, place = 'due_at', text_of(batch.now + delay)
+    call('ZADD', P .. 'due', place, hex)
     note_due(batch, batch.now + delay)
   else
-    set('entry', enqueue(P, lane, hex))
+    place = enqueue(P, lane, hex, extra)
     batch.ready = batch.ready + 1
   end
-  redis.call('HSET', P .. 'task:' .. hex, unpack(fields))
-  if item[7] ~= '' then
-    redis.call('SET', P .. 'key:' .. item[7], hex, 'PX', item[8])
+  call('HSET', P .. 'task:' .. hex, 'status', 'pending', 'task', argv[at + 2], 'lane', lane,
+    'attempt', '0', 'created_at', batch.now_text, 'v', '1', args_name, args_value, where, place,
+    unpack(argv, at + 9, at + 8 + 2 * k))
+  if key ~= '' then
+    call('HSET', P .. 'task:' .. hex, 'key', key)
+    call('SET', P .. 'key:' .. key, hex, 'PX', argv[at + 6])
   end
-  if not string.find(lanes.seen, lane, 1, true) then
-    lanes.seen = lanes.seen .. lane .. ' '
-    redis.call('HSET', P .. 'meta', 'lanes', lanes.seen)
+end
+
+-- The lanes that were ever used are remembered, so that claims do not look into the others.
+local function remember_lane(P, lanes, lane)
+  if not string.find(lanes, lane, 1, true) then
+    lanes = lanes .. lane .. ' '
+    call('HSET', P .. 'meta', 'lanes', lanes)
   end
-  count(batch, 'pending', 1)
+  return lanes
+end
+
+-- Where each task's values start; nil when the call is malformed.
+local function find_items(argv, n)
+  local places, at = {}, 1
+  for i = 1, n do
+    local k = tonumber(argv[at + 8])
+    if not k or k < 0 or k > 16 or not tonumber(argv[at + 4]) or not tonumber(argv[at + 6]) then
+      return nil
+    end
+    places[i] = at
+    at = at + 8 + 2 * k
+  end
+  return at == #argv and places or nil
 end
 
 local function submit(keys, argv)
   local n = tonumber(argv[1])
-  if not n or n < 1 or n > MAX_ITEMS or #argv ~= 1 + n * SUBMIT_WIDTH then
-    return redis.error_reply('ERR refq submit: 1 to ' .. MAX_ITEMS .. ' tasks of 12 values each')
+  local places = n and n >= 1 and n <= MAX_ITEMS and find_items(argv, n)
+  if not places then
+    return redis.error_reply('ERR refq submit: malformed call')
   end
   local P = prefix_of(keys[1])
   local meta = read_fields(keys[1], { 'clock_offset', 'max_pending', 'pending', 'lanes' })
   local batch = new_batch(P, server_ms(meta.clock_offset))
   local room = meta.max_pending and tonumber(meta.max_pending) - tonumber(meta.pending or 0)
-  local lanes = { seen = meta.lanes or '' }
-  local reply = {}
-  for i = 1, n do
-    local at = 1 + (i - 1) * SUBMIT_WIDTH
-    local item = { unpack(argv, at + 1, at + SUBMIT_WIDTH) }
-    local hex, how, status = submitted_before(P, item[1], item[7])
+  local lanes, reply, stored = meta.lanes or '', {}, 0
+  for i, at in ipairs(places) do
+    local hex, how, status = submitted_before(P, argv[at + 1], argv[at + 5])
     if not hex then
-      hex, how, status = item[1], 'new', 'pending'
-      if room and room <= 0 then
+      hex, how, status = argv[at + 1], 'new', 'pending'
+      if room and stored >= room then
         how = 'full'
       else
-        store_new(batch, item, lanes)
-        room = room and room - 1
+        store_new(batch, argv, at, tonumber(argv[at + 8]))
+        lanes = remember_lane(P, lanes, argv[at + 3])
+        stored = stored + 1
       end
     end
-    reply[#reply + 1] = hex
-    reply[#reply + 1] = how
-    reply[#reply + 1] = status
+    reply[3 * i - 2], reply[3 * i - 1], reply[3 * i] = hex, how, status
   end
+  count(batch, 'pending', stored)
   flush(batch)
   return reply
 end
