@@ -13,9 +13,7 @@ string(SHA256 digest "${body}")
 string(SUBSTRING ${digest} 0 12 digest)
 set(library "refq_${digest}")
 set(source "#!lua name=${library}
-local function register(name, fn, flags)
-  redis.register_function{ function_name = '${library}_' .. name, callback = fn, flags = flags }
-end
+local LIBRARY = '${library}'
 ${body}")
 
 # One C string literal per line: compilers limit the length of a single one.

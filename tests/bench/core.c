@@ -53,8 +53,8 @@ static double redis_cpu_s(void)
 /* --- One measurement -------------------------------------------------------------------------- */
 
 typedef struct sample {
-    double rate;      /* tasks a second */
-    double redis_us;  /* CPU time of Redis' thread for one task */
+    double rate;     /* tasks a second */
+    double redis_us; /* CPU time of Redis' thread for one task */
 } sample;
 
 typedef struct stopwatch {
@@ -94,9 +94,11 @@ static void floor_replies(int n)
 static void floor_submit(long from)
 {
     for (int i = 0; i < BATCH; i++) {
-        (void)redisAppendCommand(floor_conn,
-                                 "HSET f:task:%032ld status pending task noop lane normal attempt 0 "
-                                 "created_at 1700000000000 v 1 args m", from + i);
+        (void)redisAppendCommand(
+            floor_conn,
+            "HSET f:task:%032ld status pending task noop lane normal attempt 0 "
+            "created_at 1700000000000 v 1 args m",
+            from + i);
         (void)redisAppendCommand(floor_conn, "XADD f:lane * id %032ld", from + i);
     }
     floor_replies(2 * BATCH);
@@ -104,13 +106,14 @@ static void floor_submit(long from)
 
 static int floor_claim(void)
 {
-    redisReply *r = redisCommand(floor_conn,
-                                 "XREADGROUP GROUP workers w COUNT %d STREAMS f:lane >", BATCH);
+    redisReply *r =
+        redisCommand(floor_conn, "XREADGROUP GROUP workers w COUNT %d STREAMS f:lane >", BATCH);
     int n = 0;
     if (r != NULL && r->type == REDIS_REPLY_ARRAY) {
         redisReply *entries = r->element[0]->element[1];
         for (; n < (int)entries->elements; n++) {
-            (void)snprintf(floor_ids[n], sizeof floor_ids[n], "%s", entries->element[n]->element[0]->str);
+            (void)snprintf(floor_ids[n], sizeof floor_ids[n], "%s",
+                           entries->element[n]->element[0]->str);
         }
     }
     freeReplyObject(r);
@@ -120,14 +123,15 @@ static int floor_claim(void)
 static void floor_run(long from, int n)
 {
     for (int i = 0; i < n; i++) {
-        (void)redisAppendCommand(floor_conn, "HSET f:task:%032ld status processing worker w attempt 1 "
-                                 "started_at 1700000000000", from + i);
+        (void)redisAppendCommand(floor_conn,
+                                 "HSET f:task:%032ld status processing worker w attempt 1 "
+                                 "started_at 1700000000000",
+                                 from + i);
     }
     for (int i = 0; i < n; i++) {
         (void)redisAppendCommand(floor_conn, "SET f:entry:%032ld null", from + i);
-        (void)redisAppendCommand(floor_conn,
-                                 "HSET f:task:%032ld status complete completed_at 1700000000000",
-                                 from + i);
+        (void)redisAppendCommand(
+            floor_conn, "HSET f:task:%032ld status complete completed_at 1700000000000", from + i);
         (void)redisAppendCommand(floor_conn, "XACK f:lane workers %s", floor_ids[i]);
     }
     floor_replies(4 * n);
@@ -197,7 +201,9 @@ static void start_worker(unsigned concurrency)
 {
     refq_error err;
     refq_task_def def = {.struct_size = sizeof def, .name = "noop"};
-    refq_worker_options o = {.struct_size = sizeof o, .redis = rqt_redis_url(), .queue = QUEUE,
+    refq_worker_options o = {.struct_size = sizeof o,
+                             .redis = rqt_redis_url(),
+                             .queue = QUEUE,
                              .concurrency = concurrency};
     if (refq_worker_new(&o, &worker, &err) != REFQ_OK ||
         refq_worker_add_function(worker, &def, REFQ_RUN_INLINE, noop, NULL, &err) != REFQ_OK ||
@@ -310,7 +316,8 @@ static int by_value(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-/* From the call of submit to the first line of the handler, on an idle fleet, and the submit alone. */
+/* From the call of submit to the first line of the handler, on an idle fleet, and the submit alone.
+ */
 static void latency(double *ret_start_us, double *ret_submit_us)
 {
     enum { N = 500 };
@@ -358,8 +365,8 @@ static void row(const char *name, sample refq, sample least)
                  100 * refq.rate / least.rate, refq.redis_us, least.redis_us);
 }
 
-/* Each pair is measured in turns and the best of each side counts: what else runs on the machine only
- * ever slows things down. */
+/* Each pair is measured in turns and the best of each side counts: what else runs on the machine
+ * only ever slows things down. */
 static sample best(sample a, sample b)
 {
     return (sample){a.rate > b.rate ? a.rate : b.rate,
@@ -391,8 +398,9 @@ static void measure_once(struct table *t)
 
 static void print(const struct table *t)
 {
-    (void)printf("%ld no-op tasks, batches of %d, one redis-server on a unix socket, best of %d\n\n",
-                 tasks_n, BATCH, rounds);
+    (void)printf(
+        "%ld no-op tasks, batches of %d, one redis-server on a unix socket, best of %d\n\n",
+        tasks_n, BATCH, rounds);
     (void)printf("%-16s %10s %10s %8s %15s %15s\n", "", "refq/s", "floor/s", "ratio",
                  "Redis us/task", "floor us/task");
     row("submit", t->submit, t->floor_submit);

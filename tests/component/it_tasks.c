@@ -62,7 +62,8 @@ static void *run_worker(void *arg)
 static void add(const char *name, refq_run_mode mode, refq_handler fn)
 {
     refq_error err;
-    refq_task_def def = {.struct_size = sizeof def, .name = name,
+    refq_task_def def = {.struct_size = sizeof def,
+                         .name = name,
                          .backoff = {.base_ms = 20, .factor = 2, .cap_ms = 100}};
     ck_assert_int_eq(refq_worker_add_function(worker, &def, mode, fn, NULL, &err), REFQ_OK);
 }
@@ -70,8 +71,11 @@ static void add(const char *name, refq_run_mode mode, refq_handler fn)
 static void start_worker(void)
 {
     refq_error err;
-    refq_worker_options o = {.struct_size = sizeof o, .redis = rqt_redis_url(), .queue = QUEUE,
-                             .concurrency = 4, .lease_ms = 1000};
+    refq_worker_options o = {.struct_size = sizeof o,
+                             .redis = rqt_redis_url(),
+                             .queue = QUEUE,
+                             .concurrency = 4,
+                             .lease_ms = 1000};
     ck_assert_msg(refq_worker_new(&o, &worker, &err) == REFQ_OK, "%s", err.text);
     add("echo", REFQ_RUN_INLINE, echo);
     add("fail_twice", REFQ_RUN_THREAD, fail_twice);
@@ -142,10 +146,12 @@ START_TEST(a_result_comes_back_as_a_cache_entry)
     refq_ref ref = submit((refq_spec){.task = "echo", .args = "{\"b\":1,\"a\":[1.5,\"\\u00e9\"]}"});
     expect_end(&ref, REFQ_COMPLETE);
     ck_assert_int_eq(refq_client_result(client, &ref, &task, &entry, &len, &err), REFQ_OK);
-    ck_assert_ptr_nonnull(strstr(entry, "{\"value\": {\"b\":1,\"a\":[1.5,\"é\"]}, \"namespace\": \"public\", "
-                                        "\"policy\": {\"user_permissions\": 31, \"agent_permissions\": 17,"));
+    ck_assert_ptr_nonnull(
+        strstr(entry, "{\"value\": {\"b\":1,\"a\":[1.5,\"é\"]}, \"namespace\": \"public\", "
+                      "\"policy\": {\"user_permissions\": 31, \"agent_permissions\": 17,"));
     ck_assert_ptr_nonnull(strstr(entry, "\"expires_at\": "));
-    ck_assert_ptr_nonnull(strstr(entry, "\"metadata\": {\"tool_name\": \"echo\", \"total_items\": 2,"));
+    ck_assert_ptr_nonnull(
+        strstr(entry, "\"metadata\": {\"tool_name\": \"echo\", \"total_items\": 2,"));
     refq_task_free(task);
     free(entry);
 }
@@ -203,8 +209,8 @@ END_TEST
 
 START_TEST(a_timeout_is_a_failure_of_the_attempt)
 {
-    refq_ref ref = submit((refq_spec){.task = "until_stopped", .timeout_ms = 50,
-                                      .max_retries = REFQ_NO_RETRIES});
+    refq_ref ref = submit(
+        (refq_spec){.task = "until_stopped", .timeout_ms = 50, .max_retries = REFQ_NO_RETRIES});
     refq_task *task = wait_for(&ref);
     ck_assert_int_eq(refq_task_status(task), REFQ_FAILED);
     ck_assert_str_eq(refq_task_field(task, "error"), "timed out after 50 ms");
@@ -264,8 +270,10 @@ START_TEST(many_tasks_in_all_lanes)
     static refq_submitted done[N];
     refq_error err;
     for (int i = 0; i < N; i++) {
-        specs[i] = (refq_spec){.struct_size = sizeof specs[i], .task = "echo",
-                               .lane = (refq_lane)(i % 3), .args = "{\"page\":17}"};
+        specs[i] = (refq_spec){.struct_size = sizeof specs[i],
+                               .task = "echo",
+                               .lane = (refq_lane)(i % 3),
+                               .args = "{\"page\":17}"};
         ck_assert_int_eq(refq_ref_make(QUEUE, &specs[i].ref, &err), REFQ_OK);
     }
     ck_assert_msg(refq_client_submit_many(client, specs, N, done, &err) == REFQ_OK, "%s", err.text);
@@ -310,8 +318,8 @@ START_TEST(the_library_loads_itself_again)
     refq_ref ref = submit((refq_spec){.task = "echo"});
     expect_end(&ref, REFQ_COMPLETE);
     rqt_redis_do("FUNCTION FLUSH");
-    ref = submit((refq_spec){.task = "until_stopped", .timeout_ms = 100,
-                             .max_retries = REFQ_NO_RETRIES});
+    ref = submit(
+        (refq_spec){.task = "until_stopped", .timeout_ms = 100, .max_retries = REFQ_NO_RETRIES});
     rqt_redis_do("FUNCTION FLUSH");
     expect_end(&ref, REFQ_FAILED);
 }

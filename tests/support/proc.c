@@ -124,7 +124,8 @@ pid_t rqt_worker(const char *config_path, const char *const *options)
     for (size_t i = 0; options != NULL && options[i] != NULL && i < 24; i++) {
         argv[i + 5] = options[i];
     }
-    (void)snprintf(log, sizeof log, "%s/worker-%d-%d.new", rqt_redis_dir(), (int)getpid(), serial++);
+    (void)snprintf(log, sizeof log, "%s/worker-%d-%d.new", rqt_redis_dir(), (int)getpid(),
+                   serial++);
     rqt_spawn_options spawn = {.argv = argv, .out_path = log, .err_path = log};
     pid_t pid = rqt_spawn(&spawn);
     log_path(pid, renamed);
@@ -150,7 +151,8 @@ void rqt_wait_workers(const char *queue, int n)
     char key[128];
     (void)snprintf(key, sizeof key, "refq:{%s}:workers", queue);
     ck_assert_msg(RQT_UNTIL(rqt_redis_int("ZCARD %s", key) == n, 10000),
-                  "%d workers of %s expected, there are %lld", n, queue, rqt_redis_int("ZCARD %s", key));
+                  "%d workers of %s expected, there are %lld", n, queue,
+                  rqt_redis_int("ZCARD %s", key));
 }
 
 const char *rqt_file(const char *name, const char *text, int executable)

@@ -7,11 +7,11 @@
 #include <sys/types.h>
 
 typedef struct rqt_spawn_options {
-    const char *const *argv;  /* NULL-terminated; argv[0] is looked up on PATH */
-    const char *const *env;   /* NULL-terminated NAME=VALUE added to this process's; NULL = none */
-    const char *in_path;      /* stdin; NULL = /dev/null */
-    const char *out_path;     /* stdout; NULL = /dev/null; appended to */
-    const char *err_path;     /* stderr; likewise */
+    const char *const *argv; /* NULL-terminated; argv[0] is looked up on PATH */
+    const char *const *env;  /* NULL-terminated NAME=VALUE added to this process's; NULL = none */
+    const char *in_path;     /* stdin; NULL = /dev/null */
+    const char *out_path;    /* stdout; NULL = /dev/null; appended to */
+    const char *err_path;    /* stderr; likewise */
 } rqt_spawn_options;
 
 /* Starts a program that is killed when this process ends. Aborts when it cannot. */
@@ -28,8 +28,8 @@ typedef struct rqt_result {
     char err[16384];
 } rqt_result;
 
-/* Runs the command line tool (`refq` is added in front) against the fixture's server and waits up to
- * 30 s. The result is valid until the next call. */
+/* Runs the command line tool (`refq` is added in front) against the fixture's server and waits up
+ * to 30 s. The result is valid until the next call. */
 const rqt_result *rqt_refq(const char *const *args);
 
 /* The same with varying arguments: RQT_REFQ("submit", "hello"). */
@@ -49,7 +49,8 @@ int rqt_worker_stop(pid_t pid);
 /* Waits until n workers of the queue are registered. Fails the test after 10 s. */
 void rqt_wait_workers(const char *queue, int n);
 
-/* Writes a file into the fixture's folder and returns its path (valid until 16 more were written). */
+/* Writes a file into the fixture's folder and returns its path (valid until 16 more were written).
+ */
 const char *rqt_file(const char *name, const char *text, int executable);
 
 /* Reads a whole file into a static buffer; "" when there is none. */

@@ -89,15 +89,17 @@ static void wait_until_up(void)
 void rqt_redis_start(const char *const *extra)
 {
     const char *tmp = getenv("TMPDIR");
-    (void)snprintf(server.dir, sizeof server.dir, "%s/refq-test-XXXXXX", tmp != NULL ? tmp : "/tmp");
+    (void)snprintf(server.dir, sizeof server.dir, "%s/refq-test-XXXXXX",
+                   tmp != NULL ? tmp : "/tmp");
     if (mkdtemp(server.dir) == NULL) {
         abort();
     }
     (void)snprintf(server.socket, sizeof server.socket, "%s/redis.sock", server.dir);
     (void)snprintf(server.url, sizeof server.url, "unix://%s", server.socket);
-    const char *base[] = {"redis-server", "--port", "0", "--unixsocket", server.socket,
-                          "--save", "", "--appendonly", "no", "--dir", server.dir,
-                          "--enable-debug-command", "yes"};
+    const char *base[] = {"redis-server", "--port", "0",        "--unixsocket",
+                          server.socket,  "--save", "",         "--appendonly",
+                          "no",           "--dir",  server.dir, "--enable-debug-command",
+                          "yes"};
     size_t n = 0;
     for (; n < sizeof base / sizeof base[0]; n++) {
         server.argv[n] = base[n];
@@ -223,8 +225,8 @@ static char *read_script(void)
 
 static int violations(const char *queue, char *out, size_t size)
 {
-    redisReply *r = rqt_redis("EVAL %s 0 refq:{%s}: mcp-refcache:entry:%s:", read_script(), queue,
-                              queue);
+    redisReply *r =
+        rqt_redis("EVAL %s 0 refq:{%s}: mcp-refcache:entry:%s:", read_script(), queue, queue);
     size_t at = 0;
     out[0] = '\0';
     for (size_t i = 0; i < r->elements && at + 2 < size; i++) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A redis-server of the test process's own: unix socket in a temporary folder, nothing persisted. */
+/* A redis-server of the test process's own: unix socket in a temporary folder, nothing persisted.
+ */
 #ifndef RQT_REDIS_FIXTURE_H
 #define RQT_REDIS_FIXTURE_H
 
@@ -16,8 +17,8 @@ void rqt_redis_stop(void);
 /* Ends the server with a signal and starts it again on the same folder and socket. */
 void rqt_redis_restart(int signal);
 
-const char *rqt_redis_url(void);  /* "unix:///tmp/..." */
-const char *rqt_redis_dir(void);  /* the temporary folder; removed by rqt_redis_stop() */
+const char *rqt_redis_url(void); /* "unix:///tmp/..." */
+const char *rqt_redis_dir(void); /* the temporary folder; removed by rqt_redis_stop() */
 pid_t rqt_redis_pid(void);
 
 /* One command on the fixture's own connection; the reply is owned by the caller (freeReplyObject).
