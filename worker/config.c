@@ -67,7 +67,7 @@ static const rqi_key task_keys[] = {
     {"env", rqi_read_env, .offset = 0},
     {"input", rqi_read_word, TASK(exec.input), .words = input_words},
     {"output", rqi_read_word, TASK(exec.output), .words = output_words},
-    {"max_output", rqi_read_size, TASK(exec.max_output), RANGE(1, 256 * MIB, "1 byte to 256MiB")},
+    {"max_output", rqi_read_size, TASK(exec.max_output), RANGE(1, 200 * MIB, "1 byte to 200MiB")},
     {"kill_grace", rqi_read_duration, TASK(exec.kill_grace_ms),
      RANGE(1, 10 * MINUTE, "1ms to 10m")},
     {"allow_dash", rqi_read_flag, .offset = TASK(exec.allow_dash)},

@@ -119,7 +119,7 @@ static const struct {
     {HEAD "    max_output: 1 GB\n",
      "5: max_output: '1 GB' is not a size; write for example 4096, 64KiB or 16MiB"},
     {HEAD "    max_output: 1GiB\n",
-     "5: max_output: '1GiB' is out of range; allowed are 1 byte to 256MiB"},
+     "5: max_output: '1GiB' is out of range; allowed are 1 byte to 200MiB"},
     {HEAD "    max_retries: -1\n", "5: max_retries: -1 is out of range; allowed are 0 to 1000"},
     {HEAD "    max_retries: many\n", "5: max_retries: 'many' is not a whole number"},
     {HEAD "    backoff: 5s\n", "5: backoff must be a map, not a text"},

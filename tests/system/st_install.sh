@@ -1,0 +1,201 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+#
+# What a user of the library gets: installs a finished build into a folder of its own, builds client/examples against it
+# in the three ways the README names, and lets each pair of programs do a task over a private redis-server.
+#
+#   st_install.sh SOURCE BUILD [CC [SANITIZERS]]
+#
+# Also checks that the shared library exports refq_* only, and that each public header compiles on its own, as C and as
+# C++. A build with sanitizers is tested the same way: the examples are then built with them too.
+#
+# Exit: 0 passed, 1 failed, 77 skipped because a program is missing.
+
+set -euo pipefail
+
+readonly EX_USAGE=64
+readonly SKIPPED=77
+
+[[ $# -ge 2 ]] || {
+    echo "usage: st_install.sh SOURCE BUILD [CC [SANITIZERS]]" >&2
+    exit $EX_USAGE
+}
+source=$1
+build=$2
+cc=${3:-cc}
+sanitizers=${4:-}
+flags="-O1 -g${sanitizers:+ -fsanitize=$sanitizers -fno-omit-frame-pointer}"
+redis_pid=
+worker_pid=
+
+for program in cmake redis-server redis-cli pkg-config make nm jq "$cc"; do
+    if ! command -v "$program" >/dev/null; then
+        echo "skipped: $program is not installed"
+        exit $SKIPPED
+    fi
+done
+
+dir=$(mktemp -d "${TMPDIR:-/tmp}/refq-st.XXXXXX")
+prefix=$dir/prefix
+
+stop() {
+    local pid=$1 end=$((SECONDS + 20))
+    kill -TERM "$pid" 2>/dev/null || true
+    while kill -0 "$pid" 2>/dev/null; do
+        if ((SECONDS >= end)); then
+            kill -KILL "$pid" 2>/dev/null || true
+        fi
+        sleep 0.05
+    done
+    wait "$pid" 2>/dev/null
+}
+
+cleanup() {
+    if [[ -n $worker_pid ]]; then stop "$worker_pid" || true; fi
+    if [[ -n $redis_pid ]]; then stop "$redis_pid" || true; fi
+    rm -rf "$dir"
+}
+trap cleanup EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+fail() {
+    printf 'FAILED: %s\n' "$1"
+    if [[ -n ${2:-} && -s $2 ]]; then
+        tail -n 40 "$2"
+    fi
+    exit 1
+}
+
+# quiet WHAT COMMAND...: its output is shown only when it fails.
+quiet() {
+    local what=$1
+    shift
+    "$@" >"$dir/log" 2>&1 </dev/null || fail "$what" "$dir/log"
+    printf 'ok: %s\n' "$what"
+}
+
+wait_until() {
+    local what=$1 end=$((SECONDS + 20))
+    shift
+    until "$@" >/dev/null 2>&1; do
+        if ((SECONDS >= end)); then
+            fail "waited in vain: $what" "$dir/worker.log"
+        fi
+        sleep 0.05
+    done
+}
+
+# --- The library itself -----------------------------------------------------------------------------------------------
+
+check_symbols() {
+    local others
+    # The second pattern is what sanitizers add.
+    others=$(nm -D --defined-only "$prefix"/lib*/librefq.so | awk '{print $NF}' |
+        grep -v -e '^refq_[a-z0-9_]*$' -e '^__\(odr_\)\{0,1\}[a-z]*san[._]' || true)
+    [[ -z $others ]] || fail "librefq.so exports more than refq_*: ${others//$'\n'/ }"
+    nm -D --defined-only "$prefix"/lib*/librefq.so | grep -q ' refq_client_open$' ||
+        fail "librefq.so does not export refq_client_open"
+    echo "ok: librefq.so exports refq_* only"
+}
+
+# The first compiler that takes C++; clang does without the C++ library, which the headers do not need.
+cxx_compiler() {
+    local candidate
+    for candidate in c++ g++ clang++ "clang -x c++"; do
+        # shellcheck disable=SC2086
+        if echo 'int main() { return 0; }' | $candidate -x c++ -fsyntax-only - 2>/dev/null; then
+            printf '%s' "$candidate"
+            return
+        fi
+    done
+}
+
+check_headers() {
+    local header name cxx
+    cxx=$(cxx_compiler)
+    for header in "$prefix"/include/refq/*.h; do
+        name=refq/${header##*/}
+        printf '#include <%s>\n#include <%s>\nextern int one;\n' "$name" "$name" >"$dir/one.c"
+        "$cc" -std=c17 -pedantic -Wall -Wextra -Werror -fsyntax-only -I"$prefix/include" "$dir/one.c" \
+            2>"$dir/log" || fail "$name does not compile on its own as C" "$dir/log"
+        if [[ -n $cxx ]]; then
+            # shellcheck disable=SC2086
+            $cxx -x c++ -std=c++11 -pedantic -Wall -Wextra -Werror -fsyntax-only -I"$prefix/include" "$dir/one.c" \
+                2>"$dir/log" || fail "$name does not compile on its own as C++" "$dir/log"
+        fi
+    done
+    echo "ok: each public header compiles on its own as C${cxx:+ and C++ ($cxx)}"
+}
+
+# --- The examples -----------------------------------------------------------------------------------------------------
+
+start_redis() {
+    redis-server --port 0 --unixsocket "$dir/redis.sock" --save '' --appendonly no --dir "$dir" \
+        >"$dir/redis.log" 2>&1 </dev/null &
+    redis_pid=$!
+    wait_until "redis-server answers" redis-cli -s "$dir/redis.sock" PING
+}
+
+worker_is_there() {
+    [[ $(redis-cli -s "$dir/redis.sock" ZCARD 'refq:{examples}:workers') == 1 ]]
+}
+
+# use FOLDER: the worker and the producer there do one task together.
+use() {
+    local at=$1 value
+    "$at/worker" >"$dir/worker.log" 2>&1 </dev/null &
+    worker_pid=$!
+    wait_until "the worker is registered" worker_is_there
+    "$at/producer" '{"name":"world"}' >"$dir/entry" 2>"$dir/producer.log" || fail "the producer failed" "$dir/producer.log"
+    value=$(jq -c .value "$dir/entry") || fail "the entry is no JSON" "$dir/entry"
+    [[ $value == '{"greeting":"hello","to":{"name":"world"},"attempt":1}' ]] || fail "a wrong result: $value"
+    stop "$worker_pid" || fail "the worker did not stop cleanly" "$dir/worker.log"
+    worker_pid=
+    [[ $(redis-cli -s "$dir/redis.sock" ZCARD 'refq:{examples}:workers') == 0 ]] || fail "the worker did not say goodbye"
+}
+
+build_with_make() {
+    local at=$1
+    shift
+    cp -r "$source/client/examples" "$at"
+    # TSan and ASan need every program that loads the library to be built with them.
+    quiet "$1" make -C "$at" CC="$cc" CFLAGS="$flags -Wall -Wextra -Werror" "${@:2}"
+}
+
+with_find_package() {
+    cp -r "$source/client/examples" "$dir/cmake"
+    quiet "find_package: configure" cmake -S "$dir/cmake" -B "$dir/cmake/build" -DCMAKE_PREFIX_PATH="$prefix" \
+        -DCMAKE_C_COMPILER="$cc" -DCMAKE_C_FLAGS="$flags -Wall -Wextra -Werror"
+    quiet "find_package: build" cmake --build "$dir/cmake/build"
+    use "$dir/cmake/build"
+    echo "ok: find_package: run"
+}
+
+with_pkg_config() {
+    build_with_make "$dir/shared" "pkg-config: build"
+    LD_LIBRARY_PATH=$libdir use "$dir/shared"
+    echo "ok: pkg-config: run"
+}
+
+with_static_library() {
+    build_with_make "$dir/static" "pkg-config --static: build" STATIC=1
+    if LD_LIBRARY_PATH=$libdir ldd "$dir/static/worker" | grep -q librefq; then
+        fail "the static build still loads librefq.so"
+    fi
+    use "$dir/static"
+    echo "ok: pkg-config --static: run"
+}
+
+quiet "install" cmake --install "$build" --prefix "$prefix"
+libdir=$(dirname "$(find "$prefix" -name librefq.a)")
+export PKG_CONFIG_PATH=$libdir/pkgconfig
+export REFQ_REDIS=unix://$dir/redis.sock
+
+check_symbols
+check_headers
+[[ $("$prefix/bin/refq" --version) == "refq $(pkg-config --modversion refq)" ]] || fail "refq --version and refq.pc differ"
+start_redis
+with_find_package
+with_pkg_config
+with_static_library
