@@ -33,7 +33,12 @@ static void exec_child(const rqt_spawn_options *o)
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     redirect(o->in_path, 0, O_RDONLY);
     redirect(o->out_path, 1, O_WRONLY | O_CREAT | O_APPEND);
-    redirect(o->err_path, 2, O_WRONLY | O_CREAT | O_APPEND);
+    /* One file is opened once: it may be renamed between two openings. */
+    if (o->err_path != NULL && o->err_path == o->out_path) {
+        (void)dup2(1, 2);
+    } else {
+        redirect(o->err_path, 2, O_WRONLY | O_CREAT | O_APPEND);
+    }
     for (size_t i = 0; o->env != NULL && o->env[i] != NULL; i++) {
         (void)putenv((char *)o->env[i]);
     }

@@ -64,6 +64,14 @@ static redisContext *context(void)
     return server.context;
 }
 
+static void disconnect(void)
+{
+    if (server.context != NULL && server.context_owner == getpid()) {
+        redisFree(server.context);
+    }
+    server.context = NULL;
+}
+
 static int answers(void)
 {
     redisContext *c = context();
@@ -116,6 +124,7 @@ void rqt_redis_restart(int signal)
 {
     (void)kill(server.pid, signal);
     (void)waitpid(server.pid, NULL, 0);
+    disconnect(); /* a command on the old connection would end in SIGPIPE */
     spawn_server();
     wait_until_up();
 }
@@ -127,10 +136,7 @@ void rqt_redis_stop(void)
         (void)waitpid(server.pid, NULL, 0);
         server.pid = 0;
     }
-    if (server.context != NULL && server.context_owner == getpid()) {
-        redisFree(server.context);
-        server.context = NULL;
-    }
+    disconnect();
     rqt_remove_tree(server.dir);
 }
 

@@ -10,14 +10,14 @@ int64_t rqt_now_ms(void);
 void rqt_nap(void); /* a few milliseconds between two looks */
 
 /* Evaluates cond again and again until it is true or the budget is spent; its last value. */
-#define RQT_UNTIL(cond, budget_ms)                                                                 \
-    __extension__({                                                                                \
-        int64_t rqt_end_ = rqt_now_ms() + (budget_ms);                                             \
-        bool rqt_met_ = false;                                                                     \
-        while (!(rqt_met_ = (cond)) && rqt_now_ms() < rqt_end_) {                                  \
-            rqt_nap();                                                                             \
-        }                                                                                          \
-        rqt_met_;                                                                                  \
+#define RQT_UNTIL(cond, budget_ms)                                \
+    __extension__({                                               \
+        int64_t rqt_end_ = rqt_now_ms() + (budget_ms);            \
+        bool rqt_met_ = false;                                    \
+        while (!(rqt_met_ = (cond)) && rqt_now_ms() < rqt_end_) { \
+            rqt_nap();                                            \
+        }                                                         \
+        rqt_met_;                                                 \
     })
 
 #endif

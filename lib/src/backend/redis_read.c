@@ -3,6 +3,7 @@
 #include "backend/redis.h"
 
 #include "base/error.h"
+#include "base/log.h"
 #include "task/record.h"
 
 #include <stdio.h>
@@ -61,9 +62,7 @@ static void on_record(void *arg, const refq_error *err, const redisReply *reply)
 static void send_get(struct read_op *op)
 {
     rqi_cmd *cmd = &op->r->cmd;
-    rqi_fcall_begin(cmd, &op->q->keys, RQI_FN("get"));
-    rqi_cmd_adds(cmd, "look");
-    rqi_cmd_adds(cmd, "");
+    rqi_fcall_begin(cmd, &op->q->keys, RQI_FN("look"));
     rqi_cmd_adds(cmd, op->ref.hex);
     rqi_fcall_send(op->r->conn, cmd, RQI_REPEAT, on_record, op);
 }
@@ -212,6 +211,13 @@ static void end_list(struct list_op *op, const refq_error *err)
 
 static void ask_records(struct list_op *op);
 
+static void say_unreadable(const struct list_op *op, const refq_error *err)
+{
+    char quoted[300];
+    rqi_log(&op->r->log, REFQ_LOG_WARN, "event=bad_record error=%s",
+            rqi_log_quote(quoted, sizeof quoted, err->text));
+}
+
 static void on_records(void *arg, const refq_error *err, const redisReply *reply)
 {
     struct list_op *op = arg;
@@ -227,6 +233,8 @@ static void on_records(void *arg, const refq_error *err, const redisReply *reply
             rqi_record_read(&cur, &op->refs[op->read], now, &op->tasks[op->tasks_n], &bad);
         if (rc == REFQ_OK) {
             op->tasks_n++;
+        } else if (rc == REFQ_ERR_PROTO && !cur.bad) {
+            say_unreadable(op, &bad);         /* one spoilt record must not hide the others */
         } else if (rc != REFQ_ERR_NOTFOUND) { /* expired since the ids were listed: fine */
             end_list(op, &bad);
             return;
@@ -242,9 +250,7 @@ static void ask_records(struct list_op *op)
         return;
     }
     rqi_cmd *cmd = &op->r->cmd;
-    rqi_fcall_begin(cmd, &op->q->keys, RQI_FN("get"));
-    rqi_cmd_adds(cmd, "look");
-    rqi_cmd_adds(cmd, "");
+    rqi_fcall_begin(cmd, &op->q->keys, RQI_FN("look"));
     for (size_t k = 0; k < GET_CHUNK && op->asked < op->n; k++) {
         rqi_cmd_adds(cmd, op->refs[op->asked++].hex);
     }

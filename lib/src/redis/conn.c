@@ -132,7 +132,8 @@ static void time_out(rqi_conn *c, struct request *r)
         (void)rqi_fail(&err, REFQ_ERR_TIMEOUT, "no answer from Redis at %s in time", c->url.shown);
     } else {
         (void)rqi_fail(&err, REFQ_ERR_TIMEOUT, "no connection to Redis at %s in time (%.120s)",
-                       c->url.shown, c->last_error.text);
+                       c->url.shown,
+                       c->last_error.text[0] != '\0' ? c->last_error.text : "no answer yet");
     }
     answer_error(r, &err);
 }
@@ -329,7 +330,6 @@ static void send_waiting(rqi_conn *c)
 static void go_up(rqi_conn *c)
 {
     c->state = CONN_UP;
-    c->failures = 0;
     c->patient = true;
     (void)evtimer_del(c->retry);
     rqi_log(c->log, REFQ_LOG_DEBUG, "event=redis_up server=%s", c->url.shown);
@@ -460,13 +460,18 @@ static void deliver(rqi_conn *c, const redisReply *reply)
     if (failed) {
         (void)rqi_reply_error(reply, &err);
     }
+    /* A server that only shakes hands (it loads, it is a replica) does not end the backing off. The
+     * reset comes before the callback, so that a repeat goes to the next connection. */
+    bool unready = failed && rqi_reply_wants_reconnect(reply);
+    if (unready) {
+        rqi_conn_reset(c, err.text);
+    } else if (c->state == CONN_UP) {
+        c->failures = 0;
+    }
     if (r->cb != NULL) {
         r->cb(r->arg, failed ? &err : NULL, failed ? NULL : reply);
     }
     request_free(r);
-    if (failed && rqi_reply_wants_reconnect(reply) && !c->freed) {
-        rqi_conn_reset(c, err.text);
-    }
 }
 
 static void on_protocol_error(rqi_conn *c)

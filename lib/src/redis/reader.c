@@ -11,6 +11,8 @@
 
 #include <pthread.h>
 
+#define DEPTH_MAX 8 /* arrays inside each other: as many as hiredis before 1.1 takes */
+
 static redisReplyObjectFunctions hooks;
 static redisReplyObjectFunctions original;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -21,9 +23,19 @@ typedef size_t array_count;
 typedef int array_count;
 #endif
 
+/* hiredis 1.1 and newer read, and free by recursion, whatever depth there is. */
+static int is_too_deep(const redisReadTask *task)
+{
+    int depth = 0;
+    for (; task != NULL && depth <= DEPTH_MAX; task = task->parent) {
+        depth++;
+    }
+    return depth > DEPTH_MAX;
+}
+
 static void *bounded_array(const redisReadTask *task, array_count elements)
 {
-    if (elements > RQI_ELEMENTS_MAX) {
+    if (elements > RQI_ELEMENTS_MAX || is_too_deep(task)) {
         return NULL; /* the reader reports it as out of memory and stops */
     }
     return original.createArray(task, elements);

@@ -81,6 +81,8 @@ static const struct {
     {"ERR Client sent AUTH", REFQ_ERR_AUTH, 0, "a password was given, but this Redis has none set"},
     {"NOPERM ", REFQ_ERR_AUTH, 0, "the Redis user lacks a permission"},
     {"LIMIT ", REFQ_ERR_LIMIT, 0, "refused"},
+    {"WRONGTYPE ", REFQ_ERR_PROTO, 0,
+     "a key of this queue is of the wrong kind: another program has written it"},
     {"ERR unknown command 'FCALL'", REFQ_ERR_VERSION, 0,
      "this server has no functions; refq needs Redis 7.0 or newer, or Valkey"},
     {"ERR unknown command `FCALL`", REFQ_ERR_VERSION, 0,
@@ -94,6 +96,7 @@ static const struct {
     {"MOVED ", REFQ_ERR_UNSUPPORTED, 0,
      "this is a Redis Cluster, which this version does not speak to"},
     {"BUSY ", REFQ_ERR_TIMEOUT, 0, "Redis is busy with a script"},
+    {"NOREPLICAS ", REFQ_ERR_FULL, 0, "Redis has too few replicas to take writes"},
     {"MISCONF ", REFQ_ERR_FULL, 0, "Redis cannot write its data to disk"},
 };
 

@@ -50,7 +50,8 @@ refq_err rqi_stream_open(struct event_base *base, const rqi_url *url, struct evd
     if (rc != 0) {
         int saved = errno;
         bufferevent_free(bev);
-        return rqi_fail(err, REFQ_ERR_IO, "cannot connect to %s: %s", url->shown, strerror(saved));
+        return rqi_fail(err, REFQ_ERR_IO, "cannot connect to Redis at %s: %s", url->shown,
+                        strerror(saved));
     }
     *ret = bev;
     return REFQ_OK;

@@ -10,11 +10,16 @@
 
 #define FORMS "write redis://[user:password@]host[:port][/db] or unix:///path/to/socket[?db=N]"
 
+#define HOST_CHARS                                                   \
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789" \
+    ".-_:%" /* the last two in IPv6 addresses and their zones */
+
 static int hex_digit(char c)
 {
-    static const char digits[] = "0123456789abcdef";
-    const char *at = c != '\0' ? strchr(digits, c | 0x20) : NULL;
-    return at != NULL ? (int)(at - digits) : -1;
+    static const char digits[] = "0123456789abcdefABCDEF";
+    const char *at = c != '\0' ? strchr(digits, c) : NULL;
+    int i = at != NULL ? (int)(at - digits) : -1;
+    return i < 16 ? i : i - 6;
 }
 
 /* Copies text, undoing %XX; 0 when it does not fit or is malformed. */
@@ -108,7 +113,8 @@ static refq_err parse_host(char *authority, rqi_url *url, refq_error *err)
             *port++ = '\0';
         }
     }
-    if (host[0] == '\0' || strlen(host) >= sizeof url->host) {
+    size_t len = strlen(host);
+    if (len == 0 || len >= sizeof url->host || strspn(host, HOST_CHARS) != len) {
         return rqi_fail(err, REFQ_ERR_INVALID, "the Redis URL names no usable host; " FORMS);
     }
     (void)snprintf(url->host, sizeof url->host, "%s", host);
@@ -120,6 +126,12 @@ static refq_err parse_tcp(const char *rest, rqi_url *url, refq_error *err)
 {
     char authority[384];
     size_t len = strcspn(rest, "/");
+    /* Before any message quotes a piece of it: what follows the user info has no '@'. */
+    if (strchr(rest, '@') != NULL) {
+        return rqi_fail(err, REFQ_ERR_INVALID,
+                        "write '/' as %%2F and '?' as %%3F in the user or password of the Redis "
+                        "URL");
+    }
     if (len >= sizeof authority) {
         return rqi_fail(err, REFQ_ERR_INVALID, "the host in the Redis URL is too long");
     }
@@ -181,7 +193,9 @@ static refq_err parse_scheme(const char *text, rqi_url *url, refq_error *err)
                         "rediss:// (TLS) is not offered by this version; use a local stunnel or a "
                         "unix socket");
     }
-    return rqi_fail(err, REFQ_ERR_INVALID, "'%.60s' is not a Redis URL; " FORMS, text);
+    const char *at = strrchr(text, '@'); /* before it may be a password */
+    return rqi_fail(err, REFQ_ERR_INVALID, "'%s%.60s' is not a Redis URL; " FORMS,
+                    at != NULL ? "..." : "", at != NULL ? at : text);
 }
 
 refq_err rqi_url_parse(const char *text, rqi_url *ret, refq_error *err)

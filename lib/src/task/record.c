@@ -83,7 +83,7 @@ refq_err rqi_record_set(refq_task *task, const char *name, const char *value)
 static refq_err read_fields(refq_task *task, rqi_cursor *cur, int64_t n)
 {
     refq_err rc = REFQ_OK;
-    for (int64_t i = 0; i < n; i++) {
+    for (int64_t i = 0; i < n && !cur->bad; i++) {
         const char *name = rqi_next_str(cur);
         refq_bytes value = rqi_next_bytes(cur);
         if (rc == REFQ_OK && !cur->bad) {

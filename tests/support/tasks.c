@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+#include "support/tasks.h"
+
+#include "support/redis_fixture.h"
+#include "support/wait.h"
+
+#include <check.h>
+#include <string.h>
+
+static refq_client *client;
+
+refq_client *rqt_client(void)
+{
+    refq_error err;
+    refq_redis_options o = {.struct_size = sizeof o, .url = rqt_redis_url()};
+    if (client == NULL) {
+        ck_assert_msg(refq_client_open(&o, &client, &err) == REFQ_OK, "%s", err.text);
+    }
+    return client;
+}
+
+void rqt_client_end(void)
+{
+    refq_client_close(client);
+    client = NULL;
+}
+
+refq_ref rqt_submit(refq_spec spec)
+{
+    refq_error err;
+    refq_submitted done;
+    spec.struct_size = sizeof spec;
+    ck_assert_int_eq(refq_ref_make(RQT_QUEUE, &spec.ref, &err), REFQ_OK);
+    ck_assert_msg(refq_client_submit(rqt_client(), &spec, &done, &err) == REFQ_OK, "%s", err.text);
+    return done.ref;
+}
+
+const char *rqt_field(const refq_ref *ref, const char *name)
+{
+    return rqt_redis_str("HGET refq:{%s}:task:%s %s", ref->queue, ref->hex, name);
+}
+
+long long rqt_number(const refq_ref *ref, const char *name)
+{
+    return rqt_redis_int("HGET refq:{%s}:task:%s %s", ref->queue, ref->hex, name);
+}
+
+long long rqt_meta(const char *name)
+{
+    return rqt_redis_int("HGET refq:{" RQT_QUEUE "}:meta %s", name);
+}
+
+bool rqt_is(const refq_ref *ref, const char *status)
+{
+    return strcmp(rqt_field(ref, "status"), status) == 0;
+}
+
+void rqt_expect(const refq_ref *ref, const char *status, int budget_ms)
+{
+    bool met = RQT_UNTIL(rqt_is(ref, status), budget_ms);
+    ck_assert_msg(met, "task %s is %s after %d ms, not %s", ref->hex, rqt_field(ref, "status"),
+                  budget_ms, status);
+}
+
+void rqt_expect_idle(int budget_ms)
+{
+    bool met = RQT_UNTIL(rqt_meta("pending") == 0 && rqt_meta("processing") == 0, budget_ms);
+    ck_assert_msg(met, "after %d ms %lld tasks are pending and %lld processing", budget_ms,
+                  rqt_meta("pending"), rqt_meta("processing"));
+}
+
+const char *rqt_entry(const refq_ref *ref)
+{
+    return rqt_redis_str("GET mcp-refcache:entry:%s:%s", ref->queue, ref->hex);
+}
