@@ -4,6 +4,8 @@
 #include "support/redis_fixture.h"
 #include "support/wait.h"
 
+#include "task/library_name.h"
+
 #include <refq/refq.h>
 
 #include <check.h>
@@ -325,6 +327,74 @@ START_TEST(the_library_loads_itself_again)
 }
 END_TEST
 
+static int64_t lateness_of_a_delayed_task(void)
+{
+    refq_ref ref = submit((refq_spec){.task = "echo", .delay_ms = 200});
+    int64_t due = rqt_redis_int("HGET refq:{docs}:task:%s due_at", ref.hex);
+    refq_task *task = wait_for(&ref);
+    int64_t late = refq_task_number(task, "started_at", 0) - due;
+    refq_task_free(task);
+    return late;
+}
+
+START_TEST(delayed_tasks_in_a_row_all_wake_somebody)
+{
+    /* Not a measure of speed: without its own wake-up every second one waits for a beat (200 ms),
+     * and with a lease of 10 s for two seconds. */
+    int late = 0;
+    for (int i = 0; i < 6; i++) {
+        late += lateness_of_a_delayed_task() > 100;
+    }
+    ck_assert_int_le(late, 1);
+}
+END_TEST
+
+START_TEST(a_refused_doorbell_does_not_deafen_an_idle_worker)
+{
+    ck_assert(RQT_UNTIL(rqt_redis_int("SCARD refq:{docs}:parked") == 1, 5000));
+    /* A foreign key in the bell's place: the next BLPOP is refused with WRONGTYPE. */
+    rqt_redis_do("SET refq:{docs}:bell foreign PX 1500");
+    rqt_redis_do("CLIENT KILL TYPE normal SKIPME yes");
+    ck_assert(RQT_UNTIL(rqt_redis_int("EXISTS refq:{docs}:bell") == 0, 5000));
+    refq_ref ref = submit((refq_spec){.task = "echo"});
+    expect_end(&ref, REFQ_COMPLETE);
+}
+END_TEST
+
+START_TEST(the_index_of_finished_tasks_does_not_grow_for_ever)
+{
+    for (int i = 0; i < 500; i++) {
+        rqt_redis_do("ZADD refq:{docs}:terminal %d %032d", 1000 + i, i);
+    }
+    for (int i = 0; i < 300; i++) {
+        (void)submit((refq_spec){.task = "echo"});
+    }
+    ck_assert(RQT_UNTIL(rqt_redis_int("HGET refq:{docs}:meta complete") == 300, 10000));
+    ck_assert_int_le(rqt_redis_int("ZCOUNT refq:{docs}:terminal 0 2000"), 200);
+    rqt_redis_do("ZREMRANGEBYSCORE refq:{docs}:terminal 0 2000");
+}
+END_TEST
+
+START_TEST(a_foreign_worker_cannot_report_with_a_copied_fence)
+{
+    refq_error err;
+    refq_task *task = NULL;
+    refq_ref ref = submit((refq_spec){.task = "until_stopped"});
+    ck_assert(RQT_UNTIL(runs(&ref), 5000));
+    const char *entry = rqt_redis_str("HGET refq:{docs}:task:%s entry", ref.hex);
+    char copy[64];
+    (void)snprintf(copy, sizeof copy, "%s", entry);
+    redisReply *r = rqt_redis("FCALL " RQI_LIBRARY_NAME "_finish 1 refq:{docs}:meta stranger 0 0 0 "
+                              "mcp-refcache:entry:docs: 60000 60000 1 %s %s ok 60000 0 null",
+                              ref.hex, copy);
+    ck_assert_str_eq(r->element[6]->str, "stale");
+    freeReplyObject(r);
+    ck_assert_int_eq(rqt_redis_int("EXISTS mcp-refcache:entry:docs:%s", ref.hex), 0);
+    ck_assert_int_eq(refq_client_cancel(client, &ref, &task, &err), REFQ_OK);
+    refq_task_free(task);
+}
+END_TEST
+
 int main(void)
 {
     TCase *c = tcase_create("tasks");
@@ -343,6 +413,10 @@ int main(void)
     tcase_add_test(c, large_arguments_and_results_pass);
     tcase_add_test(c, an_unknown_reference_is_said_to_be_unknown);
     tcase_add_test(c, the_library_loads_itself_again);
+    tcase_add_test(c, delayed_tasks_in_a_row_all_wake_somebody);
+    tcase_add_test(c, a_refused_doorbell_does_not_deafen_an_idle_worker);
+    tcase_add_test(c, the_index_of_finished_tasks_does_not_grow_for_ever);
+    tcase_add_test(c, a_foreign_worker_cannot_report_with_a_copied_fence);
     Suite *s = suite_create("it_tasks");
     suite_add_tcase(s, c);
     SRunner *r = srunner_create(s);

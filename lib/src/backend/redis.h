@@ -37,6 +37,7 @@ typedef struct rqi_redis {
     rqi_conn *conn;          /* commands */
     rqi_conn *sub;           /* pushes; NULL until somebody waits */
     struct event *keepalive; /* PING on sub */
+    unsigned keepalives;     /* PINGs so far */
     struct event *ask_again; /* after a failed question about tasks waited for */
     rqi_cmd cmd;             /* scratch */
     SLIST_HEAD(, rqi_queue) queues;

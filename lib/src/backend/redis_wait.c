@@ -27,6 +27,7 @@
 #define KEEPALIVE_S 15
 #define ASK_CHUNK   100
 #define ASK_AGAIN_S 1 /* after a question that failed */
+#define RECHECK     4 /* keepalives between two questions about everything that waits */
 
 typedef struct rqi_wait {
     TAILQ_ENTRY(rqi_wait) link;
@@ -134,9 +135,13 @@ static struct ask *ask_new(rqi_queue *q, rqi_redis *r)
 static void send_ask(struct ask *ask, const char *mode)
 {
     rqi_redis *r = ask->r;
-    rqi_fcall_begin(&r->cmd, &ask->q->keys, RQI_FN("get"));
-    rqi_cmd_adds(&r->cmd, mode);
-    rqi_cmd_adds(&r->cmd, r->client_id);
+    if (strcmp(mode, "look") == 0) {
+        rqi_fcall_begin(&r->cmd, &ask->q->keys, RQI_FN("look"));
+    } else {
+        rqi_fcall_begin(&r->cmd, &ask->q->keys, RQI_FN("get"));
+        rqi_cmd_adds(&r->cmd, mode);
+        rqi_cmd_adds(&r->cmd, r->client_id);
+    }
     for (size_t i = 0; i < ask->n; i++) {
         rqi_cmd_adds(&r->cmd, ask->refs[i].hex);
     }
@@ -302,16 +307,38 @@ static void ignore_reply(void *arg, const refq_error *err, const redisReply *rep
     (void)reply;
 }
 
+/* A registration may be lost with the server's memory, or have been refused: once in a while one
+ * question per queue makes sure, and registers again. */
+static void recheck(rqi_redis *r)
+{
+    rqi_queue *q = NULL;
+    SLIST_FOREACH(q, &r->queues, link)
+    {
+        if (!anyone_waits(r, q)) {
+            continue;
+        }
+        if (q->subscribed) {
+            ask_for_all(r, q);
+        } else {
+            subscribe(r, q);
+        }
+    }
+}
+
 /* A dead subscriber connection is silent; the unanswered PING is what reveals it. */
 static void on_keepalive(evutil_socket_t fd, short what, void *arg)
 {
     rqi_redis *r = arg;
     (void)fd;
     (void)what;
-    if (rqi_conn_is_up(r->sub)) {
-        rqi_cmd_clear(&r->cmd);
-        rqi_cmd_adds(&r->cmd, "PING");
-        rqi_conn_send(r->sub, &r->cmd, 0, ignore_reply, NULL);
+    if (!rqi_conn_is_up(r->sub)) {
+        return;
+    }
+    rqi_cmd_clear(&r->cmd);
+    rqi_cmd_adds(&r->cmd, "PING");
+    rqi_conn_send(r->sub, &r->cmd, 0, ignore_reply, NULL);
+    if (++r->keepalives % RECHECK == 0) {
+        recheck(r);
     }
 }
 

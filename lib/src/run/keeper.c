@@ -167,7 +167,8 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
     rqi_keeper *k = arg;
     while (k->first != NULL) {
         struct waiting *w = k->first;
-        if (send_now(k, &w->message, w->fds, w->n_fds) == EAGAIN) {
+        int error = send_now(k, &w->message, w->fds, w->n_fds);
+        if (error == EAGAIN || error == ENOBUFS || error == ENOMEM || error == ETOOMANYREFS) {
             (void)event_add(k->writable, NULL);
             return;
         }
@@ -303,6 +304,11 @@ refq_err rqi_keeper_spawn(rqi_keeper *keeper, const rqi_spawn *spawn, uint64_t *
     }
     *ret_id = id;
     return REFQ_OK;
+}
+
+int rqi_keeper_is_gone(const rqi_keeper *keeper)
+{
+    return keeper->gone;
 }
 
 void rqi_keeper_kill(rqi_keeper *keeper, uint64_t id, int signal)

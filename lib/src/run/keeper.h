@@ -82,6 +82,10 @@ struct event_base *rqi_keeper_base(const rqi_keeper *keeper);
 refq_err rqi_keeper_spawn(rqi_keeper *keeper, const rqi_spawn *spawn, uint64_t *ret_id,
                           refq_error *err);
 
+/* 1 once the keeper has died: no program can be started any more, and those that ran were killed.
+ */
+int rqi_keeper_is_gone(const rqi_keeper *keeper);
+
 /* Sends a signal to the program's process group; does nothing when it has ended. Signals arrive in
  * the order of the calls, after the start. */
 void rqi_keeper_kill(rqi_keeper *keeper, uint64_t id, int signal);

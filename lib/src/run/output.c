@@ -15,7 +15,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define QUOTED_MAX 40 /* bytes of wrong output shown in an error */
+#define QUOTED_MAX 40      /* bytes of wrong output shown in an error */
+#define VALUES_MAX 1000000 /* in JSON output: a parsed one takes up to 60 times its text */
 
 static bool is_json_space(char c)
 {
@@ -49,8 +50,24 @@ static void not_json(const rqi_buf *out, const json_error_t *why, rqi_outcome *o
         why->text, why->line, why->column, start, len < out->len ? "..." : "");
 }
 
+/* An upper bound of how many values the text holds, found without parsing it. */
+static size_t count_values(const rqi_buf *out)
+{
+    size_t n = 1;
+    for (size_t i = 0; i < out->len; i++) {
+        n += out->ptr[i] == ',' || out->ptr[i] == '[' || out->ptr[i] == '{';
+    }
+    return n;
+}
+
 static void convert_json(rqi_buf *out, rqi_outcome *outcome)
 {
+    if (count_values(out) > VALUES_MAX) {
+        rqi_outcome_fail(outcome, RQI_PERMANENT,
+                         "printed JSON of more than %d values; print less, or set output: text",
+                         VALUES_MAX);
+        return;
+    }
     /* The positions jansson reports are those of the program's output, so it is parsed untrimmed.
      */
     json_error_t why;

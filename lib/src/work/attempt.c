@@ -64,10 +64,25 @@ static void on_exec_progress(void *arg, int64_t current, int64_t total, const ch
     rqi_worker_progress(arg, current, total, message);
 }
 
+/* Without its keeper a worker can run no program: failing tasks for that would burn the retries of
+ * the whole queue in seconds. They are given back, and the worker ends. */
+static void give_back_without_keeper(rqi_attempt *a)
+{
+    refq_worker *w = a->worker;
+    rqi_attempt_stop(a, RQI_STOP_DRAIN);
+    rqi_attempt_fail(a, RQI_CANCELLED, "the process that starts programs has died");
+    rqi_worker_attempt_done(a);
+    rqi_worker_keeper_lost(w);
+}
+
 static void on_exec_done(void *arg, rqi_outcome *outcome)
 {
     rqi_attempt *a = arg;
     a->exec = NULL;
+    if (rqi_keeper_is_gone(rqi_worker_keeper(a->worker)) && outcome->kind == RQI_RETRYABLE) {
+        give_back_without_keeper(a);
+        return;
+    }
     rqi_outcome_done(&a->outcome);
     a->outcome = *outcome;
     outcome->value = (rqi_buf){0}; /* now ours */
@@ -99,6 +114,10 @@ static void run_exec(rqi_attempt *a)
         .arg = a,
     };
     refq_err rc = rqi_exec_start(rqi_worker_keeper(a->worker), &call, &a->exec, &err);
+    if (rc == REFQ_ERR_CLOSED) {
+        give_back_without_keeper(a);
+        return;
+    }
     if (rc != REFQ_OK) {
         rqi_attempt_fail(a, kind_of(rc), "%s", err.text);
         rqi_worker_attempt_done(a);

@@ -12,15 +12,18 @@
 
 #include "base/error.h"
 
+#include <event2/event.h>
 #include <stdlib.h>
 
 #define BLOCK_S          "30"
+#define PAUSE_S          1
 #define BLOCK_TIMEOUT_MS 40000 /* must exceed the block */
 
 struct rqi_bell {
     refq_worker *w;
     rqi_conn *conn;
-    bool listening; /* a BLPOP is under way */
+    struct event *again; /* looks for work after the server refused to let us wait */
+    bool listening;      /* a BLPOP is under way */
 };
 
 static void ignore_reply(void *arg, const refq_error *err, const redisReply *reply)
@@ -46,7 +49,13 @@ static void on_token(void *arg, const refq_error *err, const redisReply *reply)
     refq_worker *w = bell->w;
     bell->listening = false;
     if (err != NULL) {
-        return; /* on_up looks for work */
+        /* When the connection is gone, on_up looks for work. Else the server refused, or is slow.
+         */
+        if (rqi_conn_is_up(bell->conn)) {
+            struct timeval pause = {.tv_sec = PAUSE_S};
+            (void)evtimer_add(bell->again, &pause);
+        }
+        return;
     }
     if (reply->type != REDIS_REPLY_ARRAY) {
         rqi_bell_listen(bell); /* the block ran out */
@@ -74,6 +83,16 @@ void rqi_bell_listen(struct rqi_bell *bell)
     rqi_conn_send(bell->conn, &w->cmd, BLOCK_TIMEOUT_MS, on_token, bell);
 }
 
+static void on_again(evutil_socket_t fd, short what, void *arg)
+{
+    struct rqi_bell *bell = arg;
+    (void)fd;
+    (void)what;
+    if (bell->w->parked) {
+        rqi_claim_now(bell->w); /* its reply listens again */
+    }
+}
+
 static void on_up(void *arg)
 {
     struct rqi_bell *bell = arg;
@@ -96,9 +115,11 @@ refq_err rqi_bell_new(refq_worker *w, struct rqi_bell **ret, refq_error *err)
                              .patient = true,
                              .on_up = on_up,
                              .arg = bell};
-    refq_err rc = rqi_conn_new(&conn, &bell->conn, err);
+    bell->again = evtimer_new(w->base, on_again, bell);
+    refq_err rc = bell->again != NULL ? rqi_conn_new(&conn, &bell->conn, err)
+                                      : rqi_fail(err, REFQ_ERR_NOMEM, "out of memory");
     if (rc != REFQ_OK) {
-        free(bell);
+        rqi_bell_free(bell);
         return rc;
     }
     *ret = bell;
@@ -111,5 +132,8 @@ void rqi_bell_free(struct rqi_bell *bell)
         return;
     }
     rqi_conn_free(bell->conn);
+    if (bell->again != NULL) {
+        event_free(bell->again);
+    }
     free(bell);
 }

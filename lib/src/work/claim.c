@@ -25,13 +25,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define CALL_BYTES        ((size_t)8 << 20) /* of results in one call, unless one has more */
 #define CALLS_MAX         2
 #define OVERLAP_FROM      32 /* slots from which two calls may be under way */
 #define OVERLAP_BATCH     16 /* the least that such a call claims at a time */
 #define PROGRESS_EVERY_MS 200
 #define PAUSE_MS          1000 /* after a call failed for a reason that time may mend */
-
-#define CLAIM_WIDTH 11
 
 struct call {
     refq_worker *w;
@@ -89,7 +88,7 @@ static void make_ready(refq_worker *w, rqi_attempt *a)
 
 static void take_answer(refq_worker *w, rqi_attempt *a, const char *answer)
 {
-    if (strcmp(answer, "nostaged") == 0) {
+    if (strcmp(answer, "nostaged") == 0 && a->generation == w->generation) {
         a->staged_failed = true;
         make_ready(w, a);
         return;
@@ -124,12 +123,39 @@ static void fetch_args(refq_worker *w, rqi_attempt *a)
     rqi_conn_send(w->conn, &w->cmd, 0, on_args, a);
 }
 
+static void on_args_again(evutil_socket_t fd, short what, void *arg)
+{
+    rqi_attempt *a = arg;
+    (void)fd;
+    (void)what;
+    event_free(a->timer);
+    a->timer = NULL;
+    if (a->stop != RQI_STOP_NONE) {
+        rqi_attempt_fail(a, RQI_RETRYABLE, "stopped before the arguments were there");
+        rqi_worker_attempt_done(a);
+        return;
+    }
+    fetch_args(a->worker, a);
+}
+
+/* Tries again after a pause, as long as the attempt is wanted. */
+static bool fetch_later(rqi_attempt *a, const refq_error *err)
+{
+    if (!refq_err_retryable(err->code) || a->stop != RQI_STOP_NONE) {
+        return false;
+    }
+    a->timer = evtimer_new(a->worker->base, on_args_again, a);
+    if (a->timer == NULL) {
+        return false;
+    }
+    arm(a->timer, PAUSE_MS);
+    return true;
+}
+
 static void on_args(void *arg, const refq_error *err, const redisReply *reply)
 {
     rqi_attempt *a = arg;
-    if (err != NULL && refq_err_retryable(err->code) && a->stop == RQI_STOP_NONE &&
-        !a->worker->draining && err->code != REFQ_ERR_NOMEM) {
-        fetch_args(a->worker, a);
+    if (err != NULL && fetch_later(a, err)) {
         return;
     }
     if (a->stop != RQI_STOP_NONE || err != NULL) {
@@ -179,6 +205,11 @@ static rqi_attempt *read_claim(refq_worker *w, rqi_cursor *cur, bool *ret_fetch)
 
 static void start_claim(refq_worker *w, rqi_attempt *a, bool fetch)
 {
+    /* A server that lost its last second hands the same entry out again: it runs here already. */
+    if (rqi_worker_find(w, a->ref.hex, a->entry) != NULL) {
+        rqi_attempt_free(a);
+        return;
+    }
     rqi_log(&w->o.log, REFQ_LOG_INFO, "event=claimed ref=%s:%s task=%s attempt=%u", w->queue,
             a->ref.hex, a->task, a->number);
     if (a->handler == NULL) {
@@ -198,19 +229,13 @@ static void start_claim(refq_worker *w, rqi_attempt *a, bool fetch)
 
 /* --- Replies ---------------------------------------------------------------------------------- */
 
-static void take_reply(struct call *call, const redisReply *reply)
+/* The claimed tasks of a reply. */
+static void take_claims(struct call *call, rqi_cursor *cur, int64_t n)
 {
     refq_worker *w = call->w;
-    rqi_cursor cur = rqi_cursor_of(reply);
-    w->clock_offset_ms = rqi_next_int(&cur) - rqi_mono_ms();
-    bool gone = strcmp(rqi_next_str(&cur), "gone") == 0;
-    bool parked = rqi_next_int(&cur) != 0;
-    int64_t alarm = rqi_next_int(&cur);
-    bool more = rqi_next_int(&cur) != 0;
-    int64_t n = rqi_next_int(&cur);
-    for (int64_t i = 0; i < n && !cur.bad; i++) {
+    for (int64_t i = 0; i < n && !cur->bad; i++) {
         bool fetch = false;
-        rqi_attempt *a = read_claim(w, &cur, &fetch);
+        rqi_attempt *a = read_claim(w, cur, &fetch);
         if (a == NULL) {
             w->recount = true; /* out of memory: `mine` will find it and give it back */
         } else if (call->generation != w->generation) {
@@ -219,25 +244,30 @@ static void take_reply(struct call *call, const redisReply *reply)
             start_claim(w, a, fetch);
         }
     }
+}
+
+static void take_answers(struct call *call, rqi_cursor *cur)
+{
     rqi_attempt *a = NULL;
-    while ((a = TAILQ_FIRST(&call->sent)) != NULL) {
-        TAILQ_REMOVE(&call->sent, a, link);
-        take_answer(w, a, rqi_next_str(&cur));
+    while (!cur->bad && (a = TAILQ_FIRST(&call->sent)) != NULL) {
+        const char *answer = rqi_next_str(cur);
+        if (!cur->bad) {
+            TAILQ_REMOVE(&call->sent, a, link);
+            take_answer(call->w, a, answer);
+        }
     }
-    for (size_t i = 0; i < call->progress_n; i++) {
-        take_progress_answer(call, i, rqi_next_str(&cur));
+    for (size_t i = 0; i < call->progress_n && !cur->bad; i++) {
+        const char *answer = rqi_next_str(cur);
+        if (!cur->bad) {
+            take_progress_answer(call, i, answer);
+        }
     }
-    if (cur.bad) {
-        rqi_log(&w->o.log, REFQ_LOG_ERROR, "event=bad_reply function=finish");
-        w->recount = true;
-    }
-    if (call->generation != w->generation) {
-        return;
-    }
-    if (gone) {
-        rqi_worker_reborn(w);
-        return;
-    }
+}
+
+/* What a reply says about waiting for work. */
+static void take_parking(struct call *call, bool parked, bool more, int64_t alarm, int64_t n)
+{
+    refq_worker *w = call->w;
     if (call->want > 0 || w->parked) {
         w->parked = parked;
     }
@@ -251,6 +281,38 @@ static void take_reply(struct call *call, const redisReply *reply)
     rqi_bell_listen(w->bell);
 }
 
+static void take_failure(struct call *call, const refq_error *err);
+
+static void take_reply(struct call *call, const redisReply *reply)
+{
+    refq_worker *w = call->w;
+    rqi_cursor cur = rqi_cursor_of(reply);
+    int64_t now = rqi_next_int(&cur);
+    bool gone = strcmp(rqi_next_str(&cur), "gone") == 0;
+    bool parked = rqi_next_int(&cur) != 0;
+    int64_t alarm = rqi_next_int(&cur);
+    bool more = rqi_next_int(&cur) != 0;
+    int64_t n = rqi_next_int(&cur);
+    take_claims(call, &cur, n);
+    take_answers(call, &cur);
+    if (cur.bad) {
+        /* What was not answered is told again; what was claimed, `mine` knows. */
+        refq_error err;
+        (void)rqi_reply_unexpected(&err, "finish");
+        take_failure(call, &err);
+        return;
+    }
+    w->clock_offset_ms = now - rqi_mono_ms();
+    if (call->generation != w->generation) {
+        return;
+    }
+    if (gone) {
+        rqi_worker_reborn(w);
+        return;
+    }
+    take_parking(call, parked, more, alarm, n);
+}
+
 /* The reports go back in front, in their order. */
 static void take_back(struct call *call)
 {
@@ -259,24 +321,45 @@ static void take_back(struct call *call)
     while ((a = TAILQ_LAST(&call->sent, rqi_attempts)) != NULL) {
         TAILQ_REMOVE(&call->sent, a, link);
         a->state = RQI_ATTEMPT_READY;
+        a->staged_failed = false;
         TAILQ_INSERT_HEAD(&w->ready, a, link);
         w->ready_n++;
+    }
+}
+
+/* Reports of an incarnation that is dead by now: nobody waits for them. */
+static void drop_sent(struct call *call)
+{
+    rqi_attempt *a = NULL;
+    while ((a = TAILQ_FIRST(&call->sent)) != NULL) {
+        TAILQ_REMOVE(&call->sent, a, link);
+        rqi_worker_drop(call->w, a);
+    }
+}
+
+/* After a failure that is not the connection's (that one ends with the next connection). */
+static void pause_calls(refq_worker *w)
+{
+    if (rqi_conn_is_up(w->conn)) {
+        w->broken = true;
+        arm(w->later, PAUSE_MS);
     }
 }
 
 static void take_failure(struct call *call, const refq_error *err)
 {
     refq_worker *w = call->w;
+    if (call->generation != w->generation) {
+        drop_sent(call);
+        return;
+    }
     char quoted[200];
     rqi_log(&w->o.log, REFQ_LOG_WARN, "event=call_failed reports=%zu want=%zu error=%s",
             call->sent_n, call->want, rqi_log_quote(quoted, sizeof quoted, err->text));
     take_back(call);
     w->hungry = true;
     w->recount = true;
-    if (rqi_conn_is_up(w->conn)) {
-        w->broken = true;
-        arm(w->later, PAUSE_MS);
-    }
+    pause_calls(w);
 }
 
 static void on_finish(void *arg, const refq_error *err, const redisReply *reply)
@@ -382,12 +465,17 @@ static void add_head(refq_worker *w, const struct call *call, size_t reports)
     rqi_cmd_addi(&w->cmd, (int64_t)reports);
 }
 
-/* Moves up to half a batch of reports into the call, so that progress always finds room too. */
+/* Moves reports into the call, bounded in number and bytes, but always one. */
 static void take_ready(struct call *call)
 {
     refq_worker *w = call->w;
     rqi_attempt *a = NULL;
+    size_t bytes = 0;
     while (call->sent_n < RQI_BATCH_MAX && (a = TAILQ_FIRST(&w->ready)) != NULL) {
+        bytes += a->outcome.value.len;
+        if (call->sent_n > 0 && bytes > CALL_BYTES) {
+            break;
+        }
         TAILQ_REMOVE(&w->ready, a, link);
         w->ready_n--;
         a->state = RQI_ATTEMPT_SENT;
@@ -397,12 +485,13 @@ static void take_ready(struct call *call)
     }
 }
 
-static void send_call(refq_worker *w, size_t want, rqi_attempt **due, size_t due_n)
+/* False when there is no memory for it now. */
+static bool send_call(refq_worker *w, size_t want, rqi_attempt **due, size_t due_n)
 {
     struct call *call = calloc(1, sizeof *call);
     if (call == NULL) {
         arm(w->later, PAUSE_MS);
-        return;
+        return false;
     }
     *call = (struct call){.w = w, .generation = w->generation, .want = want};
     TAILQ_INIT(&call->sent);
@@ -427,6 +516,7 @@ static void send_call(refq_worker *w, size_t want, rqi_attempt **due, size_t due
     for (size_t i = 0; i < at + due_n; i++) {
         rqi_buf_clear(&w->scratch[i]);
     }
+    return true;
 }
 
 /* --- mine ------------------------------------------------------------------------------------- */
@@ -476,10 +566,7 @@ static void on_mine(void *arg, const refq_error *err, const redisReply *reply)
     refq_worker *w = arg;
     if (err != NULL) {
         w->asking_mine = false;
-        if (rqi_conn_is_up(w->conn)) {
-            w->broken = true;
-            arm(w->later, PAUSE_MS);
-        }
+        pause_calls(w);
         return;
     }
     rqi_cursor cur = rqi_cursor_of(reply);
@@ -499,8 +586,12 @@ static void on_mine(void *arg, const refq_error *err, const redisReply *reply)
         ask_mine(w, cursor);
         return;
     }
-    stop_unlisted(w);
     w->asking_mine = false;
+    if (cur.bad) {
+        pause_calls(w); /* a list that is not whole says nothing about what is missing in it */
+        return;
+    }
+    stop_unlisted(w);
     w->recount = false;
     rqi_claim_kick(w);
 }
@@ -545,8 +636,7 @@ static bool send_if_useful(refq_worker *w)
     if (w->ready_n == 0 && due_n == 0 && !claim && !unpark) {
         return false;
     }
-    send_call(w, want, due, due_n);
-    return true;
+    return send_call(w, want, due, due_n);
 }
 
 void rqi_claim_look(refq_worker *w)
@@ -569,5 +659,6 @@ void rqi_claim_up(void *arg)
     refq_worker *w = arg;
     w->broken = false;
     w->hungry = true;
+    w->recount = true; /* whatever the last connection left open */
     rqi_claim_kick(w);
 }

@@ -209,6 +209,7 @@ static void add_introduction(rqi_lease *l, rqi_buf *offers, rqi_buf *texts)
     add_number(&l->cmd, "pid", getpid());
     add_pair(&l->cmd, "version", REFQ_VERSION);
     add_number(&l->cmd, "slots", l->o.slots);
+    add_number(&l->cmd, "record_ttl_ms", l->o.record_ttl_ms);
     for (size_t i = 0; i < reg->n; i++) {
         rqi_buf_addf(offers, i > 0 ? " %s" : "%s", reg->items[i]->def.name);
     }

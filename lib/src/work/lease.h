@@ -26,6 +26,7 @@ typedef struct rqi_lease_options {
     const refq_logger *log;
     int64_t lease_ms;
     int64_t beat_ms;
+    int64_t record_ttl_ms;
     unsigned slots;
     int notify_fd; /* eventfd written to when there is a notice */
 } rqi_lease_options;

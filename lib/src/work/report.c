@@ -43,18 +43,6 @@ static void compose_entry(refq_worker *w, const rqi_attempt *a, rqi_buf *out)
     rqi_entry_compose(&entry, out);
 }
 
-static void add_ok(refq_worker *w, rqi_attempt *a, rqi_buf scratch[2])
-{
-    rqi_cmd *cmd = &w->cmd;
-    rqi_cmd_adds(cmd, "ok");
-    rqi_cmd_addi(cmd, a->handler->def.result_ttl_ms + RQI_ENTRY_SLACK_MS);
-    rqi_cmd_adds(cmd, a->staged ? "1" : "0");
-    if (!a->staged) {
-        compose_entry(w, a, &scratch[0]);
-    }
-    rqi_cmd_add(cmd, scratch[0].ptr, scratch[0].len);
-}
-
 /* One entry of the task's history, for people and programs. */
 static void compose_history(refq_worker *w, const rqi_attempt *a, bool permanent, rqi_buf *out)
 {
@@ -104,6 +92,25 @@ static void add_fail(refq_worker *w, rqi_attempt *a, rqi_buf scratch[2])
     rqi_cmd_addi(cmd, def->max_retries == REFQ_NO_RETRIES ? 0 : def->max_retries);
     rqi_cmd_add(cmd, scratch[0].ptr, scratch[0].len);
     rqi_cmd_add(cmd, scratch[1].ptr, scratch[1].len);
+}
+
+static void add_ok(refq_worker *w, rqi_attempt *a, rqi_buf scratch[2])
+{
+    rqi_cmd *cmd = &w->cmd;
+    if (!a->staged) {
+        compose_entry(w, a, &scratch[0]);
+    }
+    if (scratch[0].err != REFQ_OK) {
+        rqi_attempt_fail(a, RQI_RETRYABLE, "no memory for a result of %zu bytes",
+                         a->outcome.value.len);
+        rqi_buf_clear(&scratch[0]);
+        add_fail(w, a, scratch);
+        return;
+    }
+    rqi_cmd_adds(cmd, "ok");
+    rqi_cmd_addi(cmd, a->handler->def.result_ttl_ms + RQI_ENTRY_SLACK_MS);
+    rqi_cmd_adds(cmd, a->staged ? "1" : "0");
+    rqi_cmd_add(cmd, scratch[0].ptr, scratch[0].len);
 }
 
 static void add_release(refq_worker *w, rqi_attempt *a, rqi_buf scratch[2])

@@ -8,6 +8,7 @@
 #include "base/utf8.h"
 
 #include <event2/event.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,6 +89,9 @@ void rqi_worker_attempt_done(rqi_attempt *a)
     if (!a->phantom) {
         w->running_n--;
     }
+    if (a->timer != NULL) {
+        (void)evtimer_del(a->timer); /* it ended in time, however late that is told */
+    }
     if (a->generation != w->generation) {
         rqi_worker_drop(w, a); /* nobody waits for a dead incarnation's report */
     } else {
@@ -143,12 +147,10 @@ static void stop_all(refq_worker *w, rqi_stop_reason why)
 
 /* --- Incarnations ----------------------------------------------------------------------------- */
 
-void rqi_worker_reborn(refq_worker *w)
+/* What this incarnation held belongs to others now: nothing of it is reported any more. */
+static void forsake_all(refq_worker *w)
 {
     rqi_attempt *a = NULL;
-    rqi_log(&w->o.log, REFQ_LOG_WARN,
-            "event=lease_lost worker=%s held=%zu action=\"stop what runs, begin anew\"", w->id,
-            w->held_n);
     while ((a = TAILQ_FIRST(&w->ready)) != NULL) {
         TAILQ_REMOVE(&w->ready, a, link);
         w->ready_n--;
@@ -156,14 +158,45 @@ void rqi_worker_reborn(refq_worker *w)
     }
     w->generation++;
     stop_all(w, RQI_STOP_FENCED);
-    rqi_rand_hex(w->id, REFQ_HEX_LEN / 2);
     w->started = false;
+}
+
+void rqi_worker_reborn(refq_worker *w)
+{
+    if (w->draining && !w->started) {
+        return; /* known already */
+    }
+    rqi_log(&w->o.log, REFQ_LOG_WARN, "event=lease_lost worker=%s held=%zu action=\"%s\"", w->id,
+            w->held_n, w->draining ? "stop what runs" : "stop what runs, begin anew");
+    forsake_all(w);
+    if (w->draining) {
+        return; /* on its way out: there is nothing to give back, nor a goodbye to say */
+    }
+    rqi_rand_hex(w->id, REFQ_HEX_LEN / 2);
     w->parked = false;
     w->recount = false;
     w->hungry = true;
     tell_lease(w);
     rqi_lease_renew(w->lease, w->id);
     rqi_orders_renew(w->orders);
+}
+
+static void ignore_reply(void *arg, const refq_error *err, const redisReply *reply)
+{
+    (void)arg;
+    (void)err;
+    (void)reply;
+}
+
+/* With every incarnation: a server that forgot the last one has forgotten this too. */
+static void announce_queue(refq_worker *w)
+{
+    rqi_key key;
+    rqi_cmd_clear(&w->cmd);
+    rqi_cmd_adds(&w->cmd, "SADD");
+    rqi_cmd_adds(&w->cmd, rqi_key_queues(w->keys.prefix, key));
+    rqi_cmd_adds(&w->cmd, w->queue);
+    rqi_conn_send(w->conn, &w->cmd, 0, ignore_reply, NULL);
 }
 
 static void take_notice(refq_worker *w)
@@ -175,15 +208,14 @@ static void take_notice(refq_worker *w)
         return;
     }
     if (notice.gone) {
-        if (w->draining) {
-            notice.ended = true; /* nothing left to give back: others have it */
-        } else {
-            rqi_worker_reborn(w);
+        rqi_worker_reborn(w);
+        if (!w->draining) {
             return;
         }
     }
     if (notice.started) {
         w->started = true;
+        announce_queue(w);
         rqi_log(&w->o.log, REFQ_LOG_INFO, "event=started worker=%s queue=%s slots=%u tasks=%zu",
                 w->id, w->queue, w->o.concurrency, w->registry.n);
     }
@@ -278,6 +310,18 @@ static void on_deadline(evutil_socket_t fd, short what, void *arg)
     rqi_worker_fail(w, &err);
 }
 
+void rqi_worker_keeper_lost(refq_worker *w)
+{
+    if (w->failed.code != REFQ_OK) {
+        return;
+    }
+    (void)rqi_fail(&w->failed, REFQ_ERR_INTERNAL,
+                   "the process that starts programs (refq-keeper) has died; all tasks were given "
+                   "back, start the worker again");
+    rqi_log(&w->o.log, REFQ_LOG_ERROR, "event=keeper_lost held=%zu", w->held_n);
+    refq_worker_stop(w);
+}
+
 void refq_worker_stop(refq_worker *worker)
 {
     wake(worker->fd_stop);
@@ -307,23 +351,6 @@ static void on_alarm(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     rqi_claim_now(arg);
-}
-
-static void ignore_reply(void *arg, const refq_error *err, const redisReply *reply)
-{
-    (void)arg;
-    (void)err;
-    (void)reply;
-}
-
-static void announce_queue(refq_worker *w)
-{
-    rqi_key key;
-    rqi_cmd_clear(&w->cmd);
-    rqi_cmd_adds(&w->cmd, "SADD");
-    rqi_cmd_adds(&w->cmd, rqi_key_queues(w->keys.prefix, key));
-    rqi_cmd_adds(&w->cmd, w->queue);
-    rqi_conn_send(w->conn, &w->cmd, 0, ignore_reply, NULL);
 }
 
 static refq_err make_events(refq_worker *w, refq_error *err)
@@ -402,14 +429,11 @@ static refq_err start(refq_worker *w, refq_error *err)
                                .log = &w->o.log,
                                .lease_ms = w->o.lease_ms,
                                .beat_ms = w->o.beat_ms,
+                               .record_ttl_ms = w->o.record_ttl_ms,
                                .slots = w->o.concurrency,
                                .notify_fd = w->notify_fd};
     rqi_rand_hex(w->id, REFQ_HEX_LEN / 2);
-    rc = rqi_lease_start(&lease, w->id, &w->lease, err);
-    if (rc == REFQ_OK) {
-        announce_queue(w);
-    }
-    return rc;
+    return rqi_lease_start(&lease, w->id, &w->lease, err);
 }
 
 static void free_event(struct event **ev)
@@ -464,6 +488,7 @@ static void stop_parts(refq_worker *w)
     w->conn = NULL;
     if (handlers_are_stuck(w)) {
         rqi_log(&w->o.log, REFQ_LOG_ERROR, "event=stuck_handlers running=%zu", w->running_n);
+        w->stuck = true;
         return;
     }
     rqi_pool_free(w->pool);
@@ -482,11 +507,35 @@ static void stop_parts(refq_worker *w)
     }
 }
 
+/* Writing to a server that has just gone away raises SIGPIPE, which would end the program around
+ * us. Blocked, it is an error like others; what it left pending is taken away again. */
+static void block_sigpipe(sigset_t *ret_before)
+{
+    sigset_t pipe_only;
+    (void)sigemptyset(&pipe_only);
+    (void)sigaddset(&pipe_only, SIGPIPE);
+    (void)pthread_sigmask(SIG_BLOCK, &pipe_only, ret_before);
+}
+
+static void restore_sigpipe(const sigset_t *before)
+{
+    static const struct timespec at_once;
+    sigset_t pipe_only;
+    (void)sigemptyset(&pipe_only);
+    (void)sigaddset(&pipe_only, SIGPIPE);
+    if (sigismember(before, SIGPIPE) == 0) {
+        (void)sigtimedwait(&pipe_only, NULL, &at_once);
+    }
+    (void)pthread_sigmask(SIG_SETMASK, before, NULL);
+}
+
 refq_err refq_worker_run(refq_worker *w, refq_error *err)
 {
+    sigset_t before;
     if (w->registry.n == 0) {
         return rqi_fail(err, REFQ_ERR_INVALID, "a worker without tasks has nothing to do");
     }
+    block_sigpipe(&before);
     refq_err rc = start(w, err);
     if (rc == REFQ_OK) {
         w->hungry = true;
@@ -500,6 +549,7 @@ refq_err refq_worker_run(refq_worker *w, refq_error *err)
         rqi_log(&w->o.log, REFQ_LOG_INFO, "event=stopped worker=%s", w->id);
     }
     stop_parts(w);
+    restore_sigpipe(&before);
     return rc;
 }
 
@@ -519,12 +569,13 @@ static refq_err check_options(refq_worker_options *o, refq_error *err)
     o->beat_ms = o->beat_ms != 0 ? o->beat_ms : o->lease_ms / 5;
     o->grace_ms = o->grace_ms != 0 ? o->grace_ms : GRACE_MS;
     o->record_ttl_ms = o->record_ttl_ms != 0 ? o->record_ttl_ms : RECORD_TTL_MS;
-    if (o->lease_ms < LEASE_MIN_MS || o->beat_ms < 1 || o->beat_ms > o->lease_ms / 2 ||
+    if (o->lease_ms < LEASE_MIN_MS || o->beat_ms < 1 || o->beat_ms > o->lease_ms / 3 ||
         o->grace_ms < 0 || o->record_ttl_ms < 1000) {
-        return rqi_fail(err, REFQ_ERR_LIMIT,
-                        "the lease is at least %d ms, the beat at most half of it, the grace not "
-                        "negative, the record's life at least 1 s",
-                        LEASE_MIN_MS);
+        return rqi_fail(
+            err, REFQ_ERR_LIMIT,
+            "the lease is at least %d ms, the beat at most a third of it, the grace not "
+            "negative, the record's life at least 1 s",
+            LEASE_MIN_MS);
     }
     return REFQ_OK;
 }
@@ -587,7 +638,7 @@ refq_err refq_worker_add_exec(refq_worker *w, const refq_task_def *def, const re
 
 void refq_worker_free(refq_worker *w)
 {
-    if (w == NULL) {
+    if (w == NULL || w->stuck) {
         return;
     }
     rqi_registry_done(&w->registry);

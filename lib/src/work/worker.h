@@ -71,6 +71,7 @@ struct refq_worker {
     bool started; /* registered: may claim */
     bool draining;
     bool saying_bye;
+    bool stuck;     /* a handler's thread still uses this struct: it is never freed */
     bool broken;    /* the last call failed for a reason that time may mend */
     bool hungry;    /* free slots should be filled: nothing says that nothing is there */
     bool parked;    /* Redis lists us as waiting for the bell */
@@ -106,6 +107,9 @@ void rqi_worker_add(refq_worker *w, rqi_attempt *a);
 void rqi_worker_drop(refq_worker *w, rqi_attempt *a); /* removes and frees */
 int64_t rqi_worker_server_ms(const refq_worker *w);
 void rqi_worker_fail(refq_worker *w, const refq_error *err); /* ends the loop with an error */
+
+/* The process that starts programs has died: give everything back and end with an error. */
+void rqi_worker_keeper_lost(refq_worker *w);
 
 /* The incarnation is dead to Redis: stop everything it ran and begin a new one. */
 void rqi_worker_reborn(refq_worker *w);

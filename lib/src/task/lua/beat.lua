@@ -13,18 +13,6 @@ local function after_outage(meta, now, lease)
   return now - last > lease / 2 or now < last
 end
 
-local function drop_worker(P, worker, lanes)
-  call('ZREM', P .. 'workers', worker)
-  call('SREM', P .. 'parked', worker)
-  call('DEL', P .. 'worker:' .. worker, P .. 'worker:' .. worker .. ':tasks',
-    P .. 'worker:' .. worker .. ':orders')
-  for _, lane in ipairs(LANE_ORDER) do
-    if string.find(lanes or '', lane, 1, true) then
-      redis.pcall('XGROUP', 'DELCONSUMER', P .. 'lane:' .. lane, GROUP, worker)
-    end
-  end
-end
-
 local function offered_names(P)
   local names = {}
   for _, worker in ipairs(call('ZRANGE', P .. 'workers', 0, 999)) do
@@ -55,22 +43,11 @@ local function sweep_catalog(P, now)
   end
 end
 
--- Index entries whose record has expired by its own time to live.
-local function sweep_index(P, name, now)
-  for _, hex in ipairs(call('ZRANGEBYSCORE', P .. name, '-inf', now, 'LIMIT', 0, MAX_STEP)) do
-    if call('EXISTS', P .. 'task:' .. hex) == 0 then
-      call('ZREM', P .. name, hex)
-    else
-      return
-    end
-  end
-end
-
 local function has_unread(P, lanes)
   for _, lane in ipairs(LANE_ORDER) do
     if string.find(lanes or '', lane, 1, true) then
       local key = P .. 'lane:' .. lane
-      local next = call('XRANGE', key, '(' .. last_delivered(key), '+', 'COUNT', 1)
+      local next = redis.pcall('XRANGE', key, '(' .. last_delivered(key), '+', 'COUNT', 1)
       if #next > 0 then return true end
     end
   end
@@ -91,15 +68,16 @@ local function mend_wakeups(P, meta, now)
   end
 end
 
-local function chores(P, meta, now)
+local function chores(P, worker, meta, now)
   mend_wakeups(P, meta, now)
   if now - tonumber(meta.swept_at or 0) < SWEEP_EVERY_MS then return end
   call('HSET', P .. 'meta', 'swept_at', now)
   for _, lane in ipairs(LANE_ORDER) do
     if string.find(meta.lanes or '', lane, 1, true) then trim_lane(P, lane) end
   end
-  sweep_index(P, 'terminal', now)
-  sweep_index(P, 'dead', now)
+  local record_ttl = tonumber(call('HGET', P .. 'worker:' .. worker, 'record_ttl_ms')) or DAY_MS
+  sweep_index(P, 'terminal', now - record_ttl, MAX_STEP)
+  sweep_index(P, 'dead', now - 7 * record_ttl, MAX_STEP)
   sweep_catalog(P, now)
 end
 
@@ -131,35 +109,41 @@ local function store_worker(P, worker, mode, now, argv)
   call('HSET', P .. 'worker:' .. worker, unpack(fields))
 end
 
+-- What was not given back goes to others: at once when it is little, else by the reaper.
+local function say_bye(P, worker, meta, now)
+  call('ZADD', P .. 'workers', -1, worker)
+  local left = take_back_tasks(P, worker, meta.lanes, now)
+  if left == 0 then
+    drop_worker(P, worker, meta.lanes)
+  end
+  return { now, 'ok', left > 0 and 1 or 0, left, 0 }
+end
+
 local function beat(keys, argv)
   local P, worker, lease, mode = prefix_of(keys[1]), argv[1], tonumber(argv[2]), argv[3]
   if not lease or lease <= 0 or #argv % 2 ~= 0 then
     return redis.error_reply('ERR refq beat: malformed call')
   end
   local meta = read_fields(keys[1], { 'clock_offset', 'paused', 'lanes', 'last_beat', 'grace_until',
-    'reaper_until', 'swept_at' })
+    'reaper_until', 'swept_at', 'lease_max' })
   local now = server_ms(meta.clock_offset)
   if mode ~= 'start' and not is_alive(P, worker) then
     return { now, 'gone', 0, 0, 0 }
   end
   if mode == 'bye' then
-    local left = call('SCARD', P .. 'worker:' .. worker .. ':tasks')
-    if left == 0 then
-      drop_worker(P, worker, meta.lanes)
-    else
-      -- Something was not given back: let the reaper requeue it at once.
-      call('ZADD', P .. 'workers', -1, worker)
-    end
-    return { now, 'ok', left > 0 and 1 or 0, left, 0 }
+    return say_bye(P, worker, meta, now)
   end
   if after_outage(meta, now, lease) then
-    meta.grace_until = now + lease
+    meta.grace_until = now + math.max(lease, tonumber(meta.lease_max) or 0)
     call('HSET', keys[1], 'grace_until', meta.grace_until)
   end
   call('ZADD', P .. 'workers', now + lease, worker)
   call('HSET', keys[1], 'last_beat', now)
+  if mode == 'start' and lease > (tonumber(meta.lease_max) or 0) then
+    call('HSET', keys[1], 'lease_max', lease) -- the longest any worker was ever given
+  end
   store_worker(P, worker, mode, now, argv)
-  chores(P, meta, now)
+  chores(P, worker, meta, now)
   local reply = { now, 'ok', should_reap(P, meta, now),
     call('SCARD', P .. 'worker:' .. worker .. ':tasks'), 0 }
   local orders = call('SRANDMEMBER', P .. 'worker:' .. worker .. ':orders', MAX_STEP)

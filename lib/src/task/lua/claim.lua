@@ -22,25 +22,32 @@ local function promote_due(P, now)
   for _, hex in ipairs(due) do
     local key = P .. 'task:' .. hex
     local task = read_fields(key, { 'status', 'lane' })
-    if task.status == 'pending' then
-      call('HSET', key, 'entry', enqueue(P, task.lane, hex, true))
+    local entry = task.status == 'pending' and enqueue(P, task.lane, hex, true)
+    if entry then
+      call('HSET', key, 'entry', entry)
       call('HDEL', key, 'due_at')
     end
-  end
-  if #due > 0 then
-    call('ZREM', P .. 'due', unpack(due))
+    if entry or task.status ~= 'pending' then
+      call('ZREM', P .. 'due', hex)
+    else
+      local at = text_of(now + LANE_RETRY_MS)
+      call('HSET', key, 'due_at', at)
+      call('ZADD', P .. 'due', at, hex)
+    end
   end
 end
 
+-- A lane whose place a foreign key has taken counts as empty: the others are served, and what reports
+-- were taken in the same call is not half done. Who submits to it is told.
 local function read_lane(P, lane, worker, n)
   local key = P .. 'lane:' .. lane
   local got = redis.pcall('XREADGROUP', 'GROUP', GROUP, worker, 'COUNT', n, 'STREAMS', key, '>')
   if got and got.err then
     -- From the start: what was claimed before the group was lost is recognised by its record.
-    call('XGROUP', 'CREATE', key, GROUP, '0', 'MKSTREAM')
-    got = call('XREADGROUP', 'GROUP', GROUP, worker, 'COUNT', n, 'STREAMS', key, '>')
+    redis.pcall('XGROUP', 'CREATE', key, GROUP, '0', 'MKSTREAM')
+    got = redis.pcall('XREADGROUP', 'GROUP', GROUP, worker, 'COUNT', n, 'STREAMS', key, '>')
   end
-  return got and got[1][2] or {}
+  return got and got[1] and got[1][2] or {}
 end
 
 -- How many entries to read from each lane for the next n turns.
@@ -96,15 +103,18 @@ end
 
 local function add_extras(reply, n, P, key, e)
   local x = call('HMGET', key, unpack(EXTRA_FIELDS))
-  if x[1] and tonumber(x[1]) <= INLINE_ARGS then
-    reply[n + 5] = call('GET', P .. 'args:' .. e.hex) or ''
+  if x[1] and (tonumber(x[1]) or 0) <= INLINE_ARGS then
+    local args = redis.pcall('GET', P .. 'args:' .. e.hex)
+    reply[n + 5] = type(args) == 'string' and args or ''
   end
   for i = 1, 6 do
     reply[n + 5 + i] = x[i] or reply[n + 5 + i]
   end
+  reply[n + 9], reply[n + 10] = tonumber(x[4]) or 0, tonumber(x[5]) or 0
 end
 
--- Hands one entry to the worker; false when it was a leftover.
+-- Hands one entry to the worker; false when it was a leftover. A record that somebody has tampered with
+-- must not spoil the batch: what is no number counts as 0, what is no string as empty.
 local function claim_entry(batch, reply, worker, e)
   local P, key = batch.P, batch.P .. 'task:' .. e.hex
   local t = call('HMGET', key, 'status', 'entry', 'task', 'attempt', 'args', 'watched')
@@ -112,12 +122,12 @@ local function claim_entry(batch, reply, worker, e)
     settle_leftover(batch, worker, e, t[1], t[2])
     return false
   end
-  local attempt = t[4] == '0' and '1' or text_of(tonumber(t[4] or 0) + 1)
+  local attempt = t[4] == '0' and '1' or text_of((tonumber(t[4]) or 0) + 1)
   call('HSET', key, 'status', 'processing', 'worker', worker, 'attempt', attempt, 'started_at',
     batch.now_text)
   if t[6] then notify(P, e.hex, 'processing', false) end
   local n = #reply
-  reply[n + 1], reply[n + 2], reply[n + 3], reply[n + 4] = e.hex, e.id, t[3], attempt
+  reply[n + 1], reply[n + 2], reply[n + 3], reply[n + 4] = e.hex, e.id, t[3] or '', attempt
   reply[n + 5], reply[n + 6], reply[n + 7], reply[n + 8] = t[5] or '', '', '', ''
   reply[n + 9], reply[n + 10], reply[n + 11] = '0', '0', ''
   if e.extra then add_extras(reply, n, P, key, e) end
@@ -127,10 +137,13 @@ end
 -- The alarm goes to one parked worker only, so that a due task does not wake the whole fleet.
 local function arm(P, now, worker, alarm)
   local first = call('ZRANGE', P .. 'due', 0, 0, 'WITHSCORES')
-  if #first == 0 then return -1 end
+  if #first == 0 then
+    if alarm and alarm.worker == worker then call('HDEL', P .. 'meta', 'alarm') end
+    return -1
+  end
   local at = tonumber(first[2])
-  local stale = alarm and alarm.at + 1000 < now
-  if not alarm or stale or alarm.worker == worker or alarm.at > at then
+  local spent = alarm and alarm.at <= now
+  if not alarm or spent or alarm.worker == worker or alarm.at > at then
     call('HSET', P .. 'meta', 'alarm', string.format('%.0f:%s', at, worker))
     return math.max(0, at - now)
   end
@@ -174,7 +187,11 @@ local function claim(batch, reply, meta, ask)
   end
   local mine = {}
   for _, e in ipairs(entries) do
-    if claim_entry(batch, reply, ask.worker, e) then
+    -- A record that a foreign key replaced must not cost the others of this batch their attempt.
+    local good, claimed = pcall(claim_entry, batch, reply, ask.worker, e)
+    if not good then
+      ack(batch, e.lane, e.id)
+    elseif claimed then
       mine[#mine + 1] = e.hex
     end
   end
@@ -193,7 +210,7 @@ local function claim(batch, reply, meta, ask)
       call('SADD', P .. 'parked', ask.worker)
     end
     reply[head + 2] = 1
-    reply[head + 3] = arm(P, batch.now, ask.worker, alarm)
+    reply[head + 3] = meta.paused and -1 or arm(P, batch.now, ask.worker, alarm)
   end
 end
 

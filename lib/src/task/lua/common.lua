@@ -13,11 +13,14 @@ local GROUP = 'workers'
 local MAX_ITEMS = 128
 local MAX_STEP = 64            -- tasks that one call promotes, requeues or lists from one index
 local MAX_WAITERS = 1024       -- clients that may wait for one task
+local MAX_NOTICES = 16         -- clients told of a step that is not the end
 local MAX_HISTORY = 10         -- attempts kept in a task's history
 local INLINE_ARGS = 4096       -- larger arguments are fetched by the worker itself
 local TRIM_EVERY = 1024        -- finished tasks between two trims of a lane
 local CATALOG_GRACE_MS = 60000 -- a tool stays in the catalog this long after its last worker
 local SWEEP_EVERY_MS = 5000
+local DAY_MS = 86400000
+local LANE_RETRY_MS = 1000     -- before a task is offered again to a lane that could not take it
 
 -- While a library loads, redis.call does not exist; a local is faster than the table at every call.
 local call
@@ -54,11 +57,16 @@ end
 
 -- Adds a task to its lane. An entry is "id <hex>"; one whose record holds fields beyond the plain ones
 -- (EXTRA_FIELDS of claim.lua) also says "x 1", so that claiming a plain task reads six fields only.
+-- Nil when a foreign key has taken the lane's place: callers may have written already, so this does not
+-- raise.
 local function enqueue(P, lane, hex, extra)
+  local id
   if extra then
-    return call('XADD', P .. 'lane:' .. lane, '*', 'id', hex, 'x', '1')
+    id = redis.pcall('XADD', P .. 'lane:' .. lane, '*', 'id', hex, 'x', '1')
+  else
+    id = redis.pcall('XADD', P .. 'lane:' .. lane, '*', 'id', hex)
   end
-  return call('XADD', P .. 'lane:' .. lane, '*', 'id', hex)
+  return type(id) == 'string' and id or nil
 end
 
 -- Redis formats numbers given to it with all 17 digits, which costs more than the command. Times are
@@ -86,18 +94,21 @@ local function parse_alarm(text)
   return { at = tonumber(at), worker = worker }
 end
 
--- A task became due at `at`: wakes a parked worker unless somebody's alarm already covers it.
-local function cover_due(P, at)
+-- A task will be due at `at`: wakes a parked worker unless somebody's alarm already covers it. An alarm
+-- whose time has come is spent and covers nothing.
+local function cover_due(P, at, now)
   local alarm = parse_alarm(call('HGET', P .. 'meta', 'alarm'))
-  if not alarm or alarm.at > at then
+  if not alarm or alarm.at > at or alarm.at <= now then
     ring(P, 1)
   end
 end
 
--- Tells the clients that wait for a task. They ask for the record themselves.
+-- Tells the clients that wait for a task; they ask for the record themselves. The end is told to all,
+-- a step on the way to some: 128 reports of one call must not become a flood.
 local function notify(P, hex, word, final)
   local key = P .. 'waiters:' .. hex
-  for _, client in ipairs(call('SMEMBERS', key)) do
+  local clients = final and call('SMEMBERS', key) or call('SRANDMEMBER', key, MAX_NOTICES)
+  for _, client in ipairs(clients) do
     call('SPUBLISH', P .. 'reply:' .. client, hex .. ' ' .. word)
   end
   if final then
@@ -153,7 +164,7 @@ end
 local function flush(batch)
   local P = batch.P
   for lane, ids in pairs(batch.acks) do
-    call('XACK', P .. 'lane:' .. lane, GROUP, unpack(ids))
+    redis.pcall('XACK', P .. 'lane:' .. lane, GROUP, unpack(ids))
   end
   if #batch.terminal > 0 then
     call('ZADD', P .. 'terminal', unpack(batch.terminal))
@@ -170,7 +181,7 @@ local function flush(batch)
     ring(P, batch.ready)
   end
   if batch.due then
-    cover_due(P, batch.due)
+    cover_due(P, batch.due, batch.now)
   end
 end
 
@@ -182,20 +193,30 @@ local function requeue(batch, hex, lane, delay, fields)
   call('HDEL', key, 'entry', 'worker', 'progress', 'message', 'due_at')
   fields[#fields + 1] = 'status'
   fields[#fields + 1] = 'pending'
-  if delay > 0 then
-    local at = batch.now + delay
+  local entry = delay <= 0 and enqueue(P, lane, hex, true)
+  if not entry then
+    local at = batch.now + (delay > 0 and delay or LANE_RETRY_MS)
     fields[#fields + 1] = 'due_at'
     fields[#fields + 1] = at
     call('ZADD', P .. 'due', at, hex)
     note_due(batch, at)
   else
     fields[#fields + 1] = 'entry'
-    fields[#fields + 1] = enqueue(P, lane, hex, true)
+    fields[#fields + 1] = entry
     batch.ready = batch.ready + 1
   end
   call('HSET', key, unpack(fields))
   count(batch, 'processing', -1)
   count(batch, 'pending', 1)
+end
+
+-- The indexes of finished tasks reach back as far as records live by default. What lives longer (a
+-- result with a long time to live) is found by its reference only.
+local function sweep_index(P, name, before, n)
+  local old = call('ZRANGEBYSCORE', P .. name, '-inf', text_of(before), 'LIMIT', 0, n)
+  if #old > 0 then
+    call('ZREM', P .. name, unpack(old))
+  end
 end
 
 -- What hangs on a task's record gets the record's time to live.

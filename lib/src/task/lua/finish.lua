@@ -55,7 +55,7 @@ end
 
 function report.fail(batch, argv, at, task)
   local P, hex, class, short = batch.P, argv[at + 1], argv[at + 4], argv[at + 8]
-  local failures = tonumber(task[6] or 0) + 1
+  local failures = (tonumber(task[6]) or 0) + 1
   local allowed = tonumber(call('HGET', P .. 'task:' .. hex, 'max_retries') or argv[at + 6]) or 0
   call('LPUSH', P .. 'history:' .. hex, argv[at + 7])
   call('LTRIM', P .. 'history:' .. hex, 0, MAX_HISTORY - 1)
@@ -75,7 +75,7 @@ end
 
 function report.release(batch, argv, at, task)
   local hex = argv[at + 1]
-  local releases = tonumber(call('HGET', batch.P .. 'task:' .. hex, 'releases') or 0) + 1
+  local releases = (tonumber(call('HGET', batch.P .. 'task:' .. hex, 'releases')) or 0) + 1
   requeue(batch, hex, task[3], tonumber(argv[at + 4]) or 0, { 'releases', releases })
   return 'ok', 'pending'
 end
@@ -86,26 +86,30 @@ function report.progress(batch, argv, at)
 end
 
 -- A report that the fence refuses changes nothing but the worker's own books.
-local function refuse(batch, worker, hex, entry, op, status, present)
+local function refuse(batch, worker, hex, entry, op, task)
+  local status, present, owner = task[1], task[2], task[7]
   if op == 'progress' then
     return status == 'cancelled' and 'cancelled' or 'stale'
   end
   -- Unless the worker holds a newer attempt of the same task, it holds it no longer.
-  if status ~= 'processing' or call('HGET', batch.P .. 'task:' .. hex, 'worker') ~= worker then
+  if status ~= 'processing' or owner ~= worker then
     batch.leaves[#batch.leaves + 1] = hex
     batch.orders[#batch.orders + 1] = hex
   end
   if op == 'ended' then return 'ok' end
-  return status == 'complete' and present == entry and 'yours' or 'stale'
+  return status == 'complete' and present == entry and owner == worker and 'yours' or 'stale'
 end
 
 -- Does what one report says; returns the answer.
 local function apply(batch, worker, argv, at)
   local P, hex, entry, op = batch.P, argv[at + 1], argv[at + 2], argv[at + 3]
   local task = call('HMGET', P .. 'task:' .. hex, 'status', 'entry', 'lane', 'watched', 'args_len',
-    'failures')
-  if op == 'ended' or task[1] ~= 'processing' or task[2] ~= entry then
-    return refuse(batch, worker, hex, entry, op, task[1], task[2])
+    'failures', 'worker')
+  -- The entry is the fence. The worker is compared too, because a server that lost its last second may
+  -- deliver the same entry again, to somebody else.
+  local own = task[1] == 'processing' and task[2] == entry and task[7] == worker
+  if op == 'ended' or not own then
+    return refuse(batch, worker, hex, entry, op, task)
   end
   local answer, status = report[op](batch, argv, at, task)
   if status and task[4] then
@@ -151,7 +155,9 @@ local function finish(keys, argv)
   batch.record_ttl, batch.dead_ttl = tonumber(argv[6]), argv[7]
   local answers = {}
   for i, at in ipairs(places) do
-    answers[i] = apply(batch, ask.worker, argv, at)
+    -- A record that a foreign key replaced must not cost the others of this batch their commit.
+    local good, answer = pcall(apply, batch, ask.worker, argv, at)
+    answers[i] = good and answer or 'stale'
   end
   if #batch.leaves > 0 then
     call('SREM', P .. 'worker:' .. ask.worker .. ':tasks', unpack(batch.leaves))
@@ -164,6 +170,9 @@ local function finish(keys, argv)
   claim(batch, reply, meta, ask)
   flush(batch)
   trim_now_and_then(P, tonumber(meta.complete or 0), done)
+  if #batch.terminal > 0 then
+    sweep_index(P, 'terminal', batch.now - batch.record_ttl, #batch.terminal)
+  end
   local n = #reply
   for i = 1, k do
     reply[n + i] = answers[i]

@@ -1,20 +1,30 @@
 -- get: the records of n tasks, and registration of a client that waits for them.
 -- KEYS  1 refq:{q}:meta
--- ARGV  1 mode look|wait|leave, 2 client id ('' with look), then the hex ids (1..128)
--- REPLY now, then for each task: number of fields (0 = no such task), and that many name value
--- pairs. With `wait` a client is pushed "<hex> <status>" on refq:{q}:reply:<client> when something
--- changes; it subscribes first and asks second, so no change falls between the two.
+-- ARGV  1 mode wait|leave, 2 client id, then the hex ids (1..128)
+-- look: only the records; writes nothing, so it works when a server refuses writes.
+-- ARGV  the hex ids (1..128)
+-- REPLY now, then for each task: number of fields (0 = no such task), and that many name value pairs
+-- With `wait` a client is pushed "<hex> <status>" on refq:{q}:reply:<client> when something changes; it
+-- subscribes first and asks second, so no change falls between the two. A task takes at most MAX_WAITERS
+-- clients: one more is answered, but not registered, and has to ask again by itself.
 
 local function register_waiter(P, hex, client, status)
   local key = P .. 'waiters:' .. hex
-  if status ~= 'pending' and status ~= 'processing' then return true end
+  if status ~= 'pending' and status ~= 'processing' then return end
   if call('SADD', key, client) == 1 and call('SCARD', key) > MAX_WAITERS then
     call('SREM', key, client)
-    return false
+    return
   end
-  call('PEXPIRE', key, 86400000)
+  call('PEXPIRE', key, DAY_MS)
   call('HSET', P .. 'task:' .. hex, 'watched', 1)
-  return true
+end
+
+local function add_record(reply, P, hex)
+  local record = call('HGETALL', P .. 'task:' .. hex)
+  reply[#reply + 1] = #record / 2
+  for _, value in ipairs(record) do
+    reply[#reply + 1] = value
+  end
 end
 
 local function get(keys, argv)
@@ -25,20 +35,28 @@ local function get(keys, argv)
   local P = prefix_of(keys[1])
   local reply = { server_ms(call('HGET', keys[1], 'clock_offset')) }
   for i = 3, #argv do
-    local key = P .. 'task:' .. argv[i]
-    local status = mode == 'wait' and call('HGET', key, 'status')
-    if status and not register_waiter(P, argv[i], client, status) then
-      return redis.error_reply('LIMIT too many clients wait for ' .. argv[i])
+    local status = mode == 'wait' and call('HGET', P .. 'task:' .. argv[i], 'status')
+    if status then
+      register_waiter(P, argv[i], client, status)
     elseif mode == 'leave' then
       call('SREM', P .. 'waiters:' .. argv[i], client)
     end
-    local record = call('HGETALL', key)
-    reply[#reply + 1] = #record / 2
-    for _, value in ipairs(record) do
-      reply[#reply + 1] = value
-    end
+    add_record(reply, P, argv[i])
+  end
+  return reply
+end
+
+local function look(keys, argv)
+  if #argv < 1 or #argv > MAX_ITEMS then
+    return redis.error_reply('ERR refq look: 1 to ' .. MAX_ITEMS .. ' tasks')
+  end
+  local P = prefix_of(keys[1])
+  local reply = { server_ms(call('HGET', keys[1], 'clock_offset')) }
+  for _, hex in ipairs(argv) do
+    add_record(reply, P, hex)
   end
   return reply
 end
 
 register('get', get, { 'allow-oom' })
+register('look', look, { 'allow-oom', 'no-writes' })

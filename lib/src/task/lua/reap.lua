@@ -10,7 +10,7 @@ local function requeue_of(batch, worker, hex)
     { 'status', 'worker', 'entry', 'lane', 'deaths', 'watched' })
   if task.status ~= 'processing' or task.worker ~= worker then return 0 end
   ack(batch, task.lane, task.entry)
-  requeue(batch, hex, task.lane, 0, { 'deaths', tonumber(task.deaths or 0) + 1 })
+  requeue(batch, hex, task.lane, 0, { 'deaths', (tonumber(task.deaths) or 0) + 1 })
   if task.watched then notify(batch.P, hex, 'pending', false) end
   return 1
 end
@@ -24,14 +24,54 @@ local function requeue_strays(batch, worker, lane)
     local found = call('XRANGE', key, p[1], p[1])
     local hex = found[1] and found[1][2][2]
     local task = hex and read_fields(batch.P .. 'task:' .. hex, { 'status', 'entry' }) or {}
-    if task.status ~= 'processing' or task.entry ~= p[1] then
+    if task.entry ~= p[1] or (task.status ~= 'processing' and task.status ~= 'pending') then
       ack(batch, lane, p[1])
+    elseif task.status == 'pending' then
+      -- Delivered, but never claimed: the claim broke off. It waits again, under a new entry.
+      ack(batch, lane, p[1])
+      local entry = enqueue(batch.P, lane, hex, true)
+      if entry then call('HSET', batch.P .. 'task:' .. hex, 'entry', entry) end
+      batch.ready = batch.ready + 1
     elseif requeue_of(batch, worker, hex) == 0 then
       call('XCLAIM', key, GROUP, call('HGET', batch.P .. 'task:' .. hex, 'worker'), 0,
         p[1], 'JUSTID')
     end
   end
   return #pending
+end
+
+local function drop_worker(P, worker, lanes)
+  call('ZREM', P .. 'workers', worker)
+  call('SREM', P .. 'parked', worker)
+  call('DEL', P .. 'worker:' .. worker, P .. 'worker:' .. worker .. ':tasks',
+    P .. 'worker:' .. worker .. ':orders')
+  for _, lane in ipairs(LANE_ORDER) do
+    if string.find(lanes or '', lane, 1, true) then
+      redis.pcall('XGROUP', 'DELCONSUMER', P .. 'lane:' .. lane, GROUP, worker)
+    end
+  end
+end
+
+-- One bounded step of taking a dead incarnation's tasks back; returns how many may be left and how many
+-- were requeued.
+local function take_back_tasks(P, worker, lanes, now)
+  local batch, requeued = new_batch(P, now), 0
+  local set = P .. 'worker:' .. worker .. ':tasks'
+  for _, hex in ipairs(call('SPOP', set, MAX_STEP)) do
+    local good, n = pcall(requeue_of, batch, worker, hex)
+    requeued = requeued + (good and n or 0)
+  end
+  flush(batch)
+  local left = call('SCARD', set)
+  if left > 0 then return left, requeued end
+  local strays = new_batch(P, now)
+  for _, lane in ipairs(LANE_ORDER) do
+    if string.find(lanes or '', lane, 1, true) then
+      left = left + requeue_strays(strays, worker, lane)
+    end
+  end
+  flush(strays)
+  return left, requeued
 end
 
 local function reap(keys, argv)
@@ -43,25 +83,9 @@ local function reap(keys, argv)
   if not lease or lease > now or (lease > 0 and now < tonumber(meta.grace_until or 0)) then
     return { 0, 0, '' }
   end
-  local worker, batch = first[1], new_batch(P, now)
-  local set = P .. 'worker:' .. worker .. ':tasks'
+  local worker = first[1]
   call('ZADD', P .. 'workers', -1, worker)
-  local requeued = 0
-  local tasks = call('SPOP', set, MAX_STEP)
-  for _, hex in ipairs(tasks) do
-    requeued = requeued + requeue_of(batch, worker, hex)
-  end
-  flush(batch)
-  local left = call('SCARD', set)
-  if left == 0 then
-    local strays = new_batch(P, now)
-    for _, lane in ipairs(LANE_ORDER) do
-      if string.find(meta.lanes or '', lane, 1, true) then
-        left = left + requeue_strays(strays, worker, lane)
-      end
-    end
-    flush(strays)
-  end
+  local left, requeued = take_back_tasks(P, worker, meta.lanes, now)
   if left > 0 then return { 1, requeued, worker } end
   local alarm = parse_alarm(meta.alarm)
   if alarm and alarm.worker == worker then

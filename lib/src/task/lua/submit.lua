@@ -2,7 +2,7 @@
 -- KEYS  1 refq:{q}:meta
 -- ARGV  1 n, then for each task 8 values: hex task lane delay_ms key key_ttl_ms args k, and k pairs of
 --       further fields of its record (timeout_ms max_retries traceparent args_preview)
---       delay_ms '0' = none, key '' = none; args: codec byte and bytes, or '' = none
+--       delay_ms '0' = none, key '' = none; args: codec byte and bytes (no arguments: an empty map)
 -- REPLY flat, for each task: hex how status
 --       how: new | same (this id was submitted before) | key (its idempotency key was: hex is that
 --       task's) | full (max_pending reached; nothing was stored)
@@ -28,11 +28,11 @@ local function store_args(P, hex, args)
   return 'args_len', tostring(#args)
 end
 
--- One task, whose values start behind argv[at] and whose k pairs start behind argv[at + 8].
+-- One task, whose values start behind argv[at] and whose k pairs start behind argv[at + 8]. False, with
+-- nothing stored, when its lane's place is taken by a foreign key.
 local function store_new(batch, argv, at, k)
   local P, hex, lane, key = batch.P, argv[at + 1], argv[at + 3], argv[at + 5]
-  local args_name, args_value = store_args(P, hex, argv[at + 7])
-  local extra = args_name == 'args_len'
+  local extra = #argv[at + 7] > HASH_VALUE_MAX
   for i = at + 9, at + 7 + 2 * k, 2 do
     extra = extra or EXTRA_OF_SUBMIT[argv[i]] or false
   end
@@ -44,8 +44,10 @@ local function store_new(batch, argv, at, k)
     note_due(batch, batch.now + delay)
   else
     place = enqueue(P, lane, hex, extra)
+    if not place then return false end
     batch.ready = batch.ready + 1
   end
+  local args_name, args_value = store_args(P, hex, argv[at + 7])
   call('HSET', P .. 'task:' .. hex, 'status', 'pending', 'task', argv[at + 2], 'lane', lane,
     'attempt', '0', 'created_at', batch.now_text, 'v', '1', args_name, args_value, where, place,
     unpack(argv, at + 9, at + 8 + 2 * k))
@@ -53,6 +55,7 @@ local function store_new(batch, argv, at, k)
     call('HSET', P .. 'task:' .. hex, 'key', key)
     call('SET', P .. 'key:' .. key, hex, 'PX', argv[at + 6])
   end
+  return true
 end
 
 -- The lanes that were ever used are remembered, so that claims do not look into the others.
@@ -88,24 +91,26 @@ local function submit(keys, argv)
   local meta = read_fields(keys[1], { 'clock_offset', 'max_pending', 'pending', 'lanes' })
   local batch = new_batch(P, server_ms(meta.clock_offset))
   local room = meta.max_pending and tonumber(meta.max_pending) - tonumber(meta.pending or 0)
-  local lanes, reply, stored = meta.lanes or '', {}, 0
+  local lanes, reply, stored, broken = meta.lanes or '', {}, 0, nil
   for i, at in ipairs(places) do
     local hex, how, status = submitted_before(P, argv[at + 1], argv[at + 5])
     if not hex then
       hex, how, status = argv[at + 1], 'new', 'pending'
       if room and stored >= room then
         how = 'full'
-      else
-        store_new(batch, argv, at, tonumber(argv[at + 8]))
+      elseif store_new(batch, argv, at, tonumber(argv[at + 8])) then
         lanes = remember_lane(P, lanes, argv[at + 3])
         stored = stored + 1
+      else
+        broken = redis.error_reply('WRONGTYPE ' .. P .. 'lane:' .. argv[at + 3] .. ' is not a stream')
+        break
       end
     end
     reply[3 * i - 2], reply[3 * i - 1], reply[3 * i] = hex, how, status
   end
   count(batch, 'pending', stored)
   flush(batch)
-  return reply
+  return broken or reply
 end
 
 register('submit', submit, {})
