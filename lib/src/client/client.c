@@ -21,7 +21,7 @@ struct refq_client {
     struct event *mail; /* readable: the mailbox has calls, or it is time to stop */
     int wake_fd;
     pthread_t thread;
-    pthread_mutex_t lock; /* guards calls, stopping, and every call's done */
+    pthread_mutex_t lock; /* guards calls and stopping */
     TAILQ_HEAD(, rqi_call) calls;
     bool stopping;
     bool running; /* the thread exists */
@@ -34,14 +34,10 @@ refq_backend *rqi_client_backend(refq_client *client)
 
 void rqi_call_done(rqi_call *call, const refq_error *err)
 {
-    refq_client *client = call->client;
-    pthread_mutex_lock(&client->lock);
     if (err != NULL) {
         call->err = *err;
     }
-    call->done = true;
-    pthread_cond_signal(&call->woken);
-    pthread_mutex_unlock(&client->lock);
+    (void)sem_post(&call->done);
 }
 
 static void wake(refq_client *client)
@@ -55,15 +51,15 @@ refq_err rqi_call_run(refq_client *client, void (*start)(rqi_call *call), void *
                       refq_error *err)
 {
     rqi_call call = {.client = client, .start = start, .arg = arg};
-    (void)pthread_cond_init(&call.woken, NULL);
+    (void)sem_init(&call.done, 0, 0);
     pthread_mutex_lock(&client->lock);
     TAILQ_INSERT_TAIL(&client->calls, &call, link);
-    wake(client);
-    while (!call.done) {
-        (void)pthread_cond_wait(&call.woken, &client->lock);
-    }
     pthread_mutex_unlock(&client->lock);
-    (void)pthread_cond_destroy(&call.woken);
+    wake(client);
+    while (sem_wait(&call.done) != 0) {
+        /* a signal handler ran on this thread */
+    }
+    (void)sem_destroy(&call.done);
     if (call.err.code != REFQ_OK && err != NULL) {
         *err = call.err;
     }

@@ -8,6 +8,7 @@
 #include <refq/client.h>
 
 #include <pthread.h>
+#include <semaphore.h>
 
 /* One blocking call. It lives on the caller's stack: start() runs on the I/O thread and sees to it
  * that rqi_call_done() is called there, exactly once, after which the memory may be gone. */
@@ -17,8 +18,7 @@ typedef struct rqi_call {
     void (*start)(struct rqi_call *call);
     void *arg; /* of the operation: its inputs and where its outputs go */
     refq_error err;
-    bool done;
-    pthread_cond_t woken;
+    sem_t done; /* not a condition variable: its mutex would make the woken caller wait once more */
 } rqi_call;
 
 /* Runs start() on the I/O thread and waits until the call is done; returns its error's code. */
