@@ -45,6 +45,14 @@ void rqt_fleet_kill(pid_t pid)
     ck_assert_int_eq(rqt_reap(pid, 5000), 128 + SIGKILL);
 }
 
+void rqt_fleet_expect_end(pid_t pid, int status)
+{
+    forget(pid);
+    int ended = rqt_reap(pid, 20000);
+    ck_assert_msg(ended == status, "the worker ended with %d, not %d:\n%s", ended, status,
+                  rqt_worker_log(pid));
+}
+
 void rqt_fleet_stop(pid_t pid)
 {
     forget(pid);

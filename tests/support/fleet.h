@@ -11,6 +11,9 @@ pid_t rqt_fleet_add(const char *config, const char *const *options);
 /* kill -9; the process is reaped. */
 void rqt_fleet_kill(pid_t pid);
 
+/* The worker ends by itself with this status; fails the test when it does not within 20 s. */
+void rqt_fleet_expect_end(pid_t pid, int status);
+
 /* SIGTERM; fails the test unless the worker ends with status 0. */
 void rqt_fleet_stop(pid_t pid);
 

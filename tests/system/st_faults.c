@@ -44,7 +44,8 @@ static const char tasks_yaml[] =
     "    exec: [./fail.sh]\n"
     "    max_retries: 4\n"
     "    backoff: {base: 200ms, factor: 2, cap: 1s, jitter: none}\n"
-    "  - {name: long, exec: [./long.sh], kill_grace: 1s}\n";
+    "  - {name: long, exec: [./long.sh], kill_grace: 1s}\n"
+    "  - {name: bulk, exec: [./bulk.sh], input: none, output: text}\n";
 
 /* What `sleep` is told by this test's handlers. */
 static const char *stray_mark(void)
@@ -101,6 +102,9 @@ static const char *config(void)
                        "[ \"$REFQ_ATTEMPT\" != 1 ] || exec $forever\n"
                        "say end\n"
                        "echo true\n");
+    handler("bulk.sh", "say start\n"
+                       "head -c 12582912 /dev/zero | tr '\\0' x\n"
+                       "say end\n");
     return rqt_file("tasks.yaml", tasks_yaml, 0);
 }
 
@@ -218,6 +222,58 @@ START_TEST(a_fleet_under_fire_loses_nothing)
     rqt_expect_idle(40000);
     ck_assert_int_eq(rqt_meta("complete"), N);
     ck_assert_int_ge(said("end"), N);
+}
+END_TEST
+
+/* The process that starts a worker's programs: its only child of that name. */
+static pid_t keeper_of(pid_t worker)
+{
+    char parent[16];
+    (void)snprintf(parent, sizeof parent, "%d", (int)worker);
+    const char *argv[] = {"pgrep", "-P", parent, "refq-keeper", NULL};
+    pid_t pid = (pid_t)strtol(rqt_run(argv)->out, NULL, 10);
+    ck_assert_int_gt(pid, 1);
+    return pid;
+}
+
+START_TEST(a_worker_without_its_keeper_gives_its_tasks_back)
+{
+    const char *path = config();
+    pid_t broken = rqt_fleet_add(path, few_slots);
+    for (int i = 0; i < 10; i++) {
+        (void)rqt_submit((refq_spec){.task = "gate", .max_retries = 1});
+    }
+    expect_said("start", 4, 5000);
+    (void)kill(keeper_of(broken), SIGKILL);
+    rqt_fleet_expect_end(broken, 70);
+    ck_assert_int_eq(rqt_meta("failed"), 0);
+    ck_assert_int_eq(rqt_meta("pending"), 10);
+    (void)rqt_file("open", "", 0);
+    (void)rqt_fleet_add(path, few_slots);
+    rqt_expect_idle(20000);
+    ck_assert_int_eq(rqt_meta("complete"), 10);
+}
+END_TEST
+
+START_TEST(large_results_held_up_by_a_full_server_arrive_when_it_has_room)
+{
+    (void)rqt_fleet_add(config(), few_slots);
+    refq_ref refs[6];
+    rqt_redis_do("CONFIG SET maxmemory-policy noeviction");
+    for (int i = 0; i < 6; i++) {
+        refs[i] = rqt_submit((refq_spec){.task = "bulk"});
+    }
+    rqt_redis_do("CONFIG SET maxmemory 1mb");
+    expect_said("start", 6, 20000);
+    expect_said("end", 6, 20000);
+    /* Staging is refused now; the results go the other way, in calls of bounded size. */
+    for (int i = 0; i < 6; i++) {
+        rqt_expect(&refs[i], "complete", 20000);
+        ck_assert_int_gt(rqt_redis_int("STRLEN mcp-refcache:entry:docs:%s", refs[i].hex), 12000000);
+    }
+    rqt_redis_do("CONFIG SET maxmemory 0");
+    refq_ref after = rqt_submit((refq_spec){.task = "echo"});
+    rqt_expect(&after, "complete", 10000);
 }
 END_TEST
 
@@ -637,6 +693,8 @@ static void add_tests(TCase *c)
     tcase_add_test(c, a_killed_workers_task_is_recovered);
     tcase_add_test(c, a_killed_worker_leaves_no_process_behind);
     tcase_add_test(c, a_fleet_under_fire_loses_nothing);
+    tcase_add_test(c, a_worker_without_its_keeper_gives_its_tasks_back);
+    tcase_add_test(c, large_results_held_up_by_a_full_server_arrive_when_it_has_room);
     tcase_add_test(c, a_zombie_commits_nothing);
     tcase_add_test(c, a_zombies_late_report_is_stale);
     tcase_add_test(c, a_zombie_told_to_stop_just_ends);
