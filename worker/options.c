@@ -180,7 +180,7 @@ static refq_err check_all(const rqi_options *o, int argc, char *const *argv, ref
     if (o->config == NULL) {
         return rqi_fail(err, REFQ_ERR_INVALID, "--config FILE is missing; see --help");
     }
-    if (o->beat_ms * 2 > lease) {
+    if (o->beat_ms * 3 > lease) {
         return rqi_fail(err, REFQ_ERR_INVALID,
                         "--beat %lldms: must be at most a third of the lease (%lldms)",
                         (long long)o->beat_ms, (long long)lease);

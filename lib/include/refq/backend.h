@@ -123,7 +123,9 @@ typedef struct refq_redis_options {
 } refq_redis_options;
 
 /* The redis backend on a loop. Connects in the background; nothing blocks. The caller frees it with
- * ops->shutdown(). `base` is borrowed and must outlive it. */
+ * ops->shutdown(). `base` is borrowed and must outlive it. The program should ignore SIGPIPE
+ * (signal(SIGPIPE, SIG_IGN)): the loop is its own, and writing to a server that has just gone away
+ * raises it. */
 REFQ_API REFQ_MUST_USE refq_err refq_backend_redis_new(struct event_base *base,
                                                        const refq_redis_options *options,
                                                        refq_backend **ret_backend, refq_error *err);

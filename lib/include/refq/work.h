@@ -131,7 +131,7 @@ typedef struct refq_worker_options {
     const char *prefix;    /* of all keys; NULL = "refq" */
     unsigned concurrency;  /* attempts at a time; 0 = number of CPUs; at most 4096 */
     int64_t lease_ms;      /* 0 = 10 s; a silent worker's tasks go to others after this */
-    int64_t beat_ms;       /* 0 = lease / 5 */
+    int64_t beat_ms;       /* 0 = lease / 5; at most a third of the lease */
     int64_t grace_ms;      /* 0 = 25 s; how long a stopping worker waits for running attempts */
     int64_t record_ttl_ms; /* 0 = 24 h; how long finished tasks' records live */
     refq_logger log;

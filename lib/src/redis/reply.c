@@ -80,7 +80,6 @@ static const struct {
      "a password was given, but this Redis has none set"},
     {"ERR Client sent AUTH", REFQ_ERR_AUTH, 0, "a password was given, but this Redis has none set"},
     {"NOPERM ", REFQ_ERR_AUTH, 0, "the Redis user lacks a permission"},
-    {"LIMIT ", REFQ_ERR_LIMIT, 0, "refused"},
     {"WRONGTYPE ", REFQ_ERR_PROTO, 0,
      "a key of this queue is of the wrong kind: another program has written it"},
     {"ERR unknown command 'FCALL'", REFQ_ERR_VERSION, 0,
