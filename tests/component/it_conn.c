@@ -629,7 +629,6 @@ static const struct error_case {
     {"-ERR Client sent AUTH, but no password is set\r\n", REFQ_ERR_AUTH, "has none set", false},
     {"-NOPERM this user has no permissions to run the 'fcall' command\r\n", REFQ_ERR_AUTH,
      "permission", false},
-    {"-LIMIT too many clients wait for x\r\n", REFQ_ERR_LIMIT, "too many clients", false},
     {"-ERR unknown command 'FCALL', with args beginning with: \r\n", REFQ_ERR_VERSION,
      "needs Redis 7.0", false},
     {"-ERR unknown command `FCALL`, with args beginning with: \r\n", REFQ_ERR_VERSION,
