@@ -338,7 +338,7 @@ static void drop_sent(struct call *call)
 }
 
 /* After a failure that is not the connection's (that one ends with the next connection). */
-static void pause_calls(refq_worker *w)
+void rqi_claim_pause(refq_worker *w)
 {
     if (rqi_conn_is_up(w->conn)) {
         w->broken = true;
@@ -359,7 +359,7 @@ static void take_failure(struct call *call, const refq_error *err)
     take_back(call);
     w->hungry = true;
     w->recount = true;
-    pause_calls(w);
+    rqi_claim_pause(w);
 }
 
 static void on_finish(void *arg, const refq_error *err, const redisReply *reply)
@@ -519,92 +519,6 @@ static bool send_call(refq_worker *w, size_t want, rqi_attempt **due, size_t due
     return true;
 }
 
-/* --- mine ------------------------------------------------------------------------------------- */
-
-static void ask_mine(refq_worker *w, const char *cursor);
-
-static void give_back(refq_worker *w, const char *hex, const char *entry, bool running)
-{
-    rqi_attempt *a = rqi_attempt_new(w);
-    if (a == NULL) {
-        w->recount = true;
-        return;
-    }
-    memcpy(a->ref.queue, w->queue, sizeof a->ref.queue);
-    (void)snprintf(a->ref.hex, sizeof a->ref.hex, "%s", hex);
-    (void)snprintf(a->entry, sizeof a->entry, "%s", entry);
-    a->phantom = true;
-    a->confirmed = true;
-    a->generation = w->generation;
-    a->stop = running ? RQI_STOP_NONE : RQI_STOP_CANCELLED;
-    rqi_log(&w->o.log, REFQ_LOG_WARN,
-            "event=given_back ref=%s:%s reason=\"claimed, but the reply "
-            "was lost\"",
-            w->queue, hex);
-    rqi_worker_add(w, a);
-    rqi_worker_attempt_done(a);
-}
-
-/* What Redis does not list is not ours: its handler works for nothing. */
-static void stop_unlisted(refq_worker *w)
-{
-    rqi_attempt *a = NULL;
-    TAILQ_FOREACH(a, &w->held, held)
-    {
-        bool active = a->state == RQI_ATTEMPT_LOADING || a->state == RQI_ATTEMPT_RUNNING;
-        if (active && !a->confirmed) {
-            rqi_log(&w->o.log, REFQ_LOG_WARN, "event=fenced ref=%s:%s attempt=%u", w->queue,
-                    a->ref.hex, a->number);
-            rqi_attempt_stop(a, RQI_STOP_FENCED);
-        }
-        a->confirmed = false;
-    }
-}
-
-static void on_mine(void *arg, const refq_error *err, const redisReply *reply)
-{
-    refq_worker *w = arg;
-    if (err != NULL) {
-        w->asking_mine = false;
-        pause_calls(w);
-        return;
-    }
-    rqi_cursor cur = rqi_cursor_of(reply);
-    const char *cursor = rqi_next_str(&cur);
-    while (rqi_cursor_more(&cur)) {
-        const char *hex = rqi_next_str(&cur);
-        const char *entry = rqi_next_str(&cur);
-        const char *status = rqi_next_str(&cur);
-        rqi_attempt *a = rqi_worker_find(w, hex, entry);
-        if (a != NULL) {
-            a->confirmed = true;
-        } else if (!cur.bad) {
-            give_back(w, hex, entry, strcmp(status, "processing") == 0);
-        }
-    }
-    if (!cur.bad && strcmp(cursor, "0") != 0) {
-        ask_mine(w, cursor);
-        return;
-    }
-    w->asking_mine = false;
-    if (cur.bad) {
-        pause_calls(w); /* a list that is not whole says nothing about what is missing in it */
-        return;
-    }
-    stop_unlisted(w);
-    w->recount = false;
-    rqi_claim_kick(w);
-}
-
-static void ask_mine(refq_worker *w, const char *cursor)
-{
-    w->asking_mine = true;
-    rqi_fcall_begin(&w->cmd, &w->keys, RQI_FN("mine"));
-    rqi_cmd_adds(&w->cmd, w->id);
-    rqi_cmd_adds(&w->cmd, cursor);
-    rqi_fcall_send(w->conn, &w->cmd, RQI_ONCE, on_mine, w);
-}
-
 /* --- Deciding --------------------------------------------------------------------------------- */
 
 /* A worker whose beats are not answered any more may have been given up: it keeps quiet until it
@@ -646,7 +560,7 @@ void rqi_claim_look(refq_worker *w)
     }
     if (w->recount) {
         if (w->calls == 0) {
-            ask_mine(w, "0");
+            rqi_mine_ask(w);
         }
         return;
     }

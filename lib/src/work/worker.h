@@ -12,6 +12,7 @@
  *   beat    the lease, in a thread of its own (lease.c)
  *
  *   claim.c  what is sent over `main`, and when      bell.c   waiting for work
+ *   mine.c   after a lost reply: who holds what      setup.c  options and handlers
  *   report.c how an attempt's end is told            orders.c cancellations by push
  *   worker.c start, stop, incarnations
  */
@@ -119,6 +120,11 @@ void rqi_claim_kick(refq_worker *w); /* look for something to send, once per tur
 void rqi_claim_now(refq_worker *w);  /* there may be work: do not trust being parked */
 void rqi_claim_look(refq_worker *w); /* called by the kick event */
 void rqi_claim_up(void *arg);        /* the main connection is up */
+
+void rqi_claim_pause(refq_worker *w); /* after a failure that is not the connection's */
+
+/* mine.c: asks what Redis believes we hold; nothing else is sent until that is settled. */
+void rqi_mine_ask(refq_worker *w);
 
 /* report.c: adds one report to the command; strings live in scratch bufs. */
 void rqi_report_add(refq_worker *w, rqi_attempt *a, rqi_buf scratch[2]);
