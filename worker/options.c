@@ -249,6 +249,7 @@ void rqi_options_help(FILE *out)
         fprintf(out, "  %-18s %s\n", left, rows[i].help);
     }
     fputs("\nDUR is a number with a unit: 500ms, 5s, 2m, 1h, 7d.\n"
+          "REFQ_REDIS_PASSWORD holds the password where the URL has none; it does not show in ps.\n"
           "SIGTERM or SIGINT: finish what runs within the grace, then stop; a second one cancels "
           "it.\n"
           "Exit: 0 stopped cleanly, 64 wrong use, 69 Redis unavailable, 70 internal error,\n"

@@ -293,6 +293,10 @@ refq_err rqi_yaml_parse(refq_bytes text, const char *file, rqi_arena *arena,
         return rqi_fail(err, REFQ_ERR_NOMEM, "out of memory");
     }
     yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
+    /* libyaml takes a byte order mark for the start of a document that never comes. */
+    if (text.len >= 3 && memcmp(text.ptr, "\xef\xbb\xbf", 3) == 0) {
+        text = (refq_bytes){.ptr = (const char *)text.ptr + 3, .len = text.len - 3};
+    }
     yaml_parser_set_input_string(&parser, text.ptr, text.len);
     refq_err e = build(&b, &parser, text);
     yaml_parser_delete(&parser);

@@ -174,7 +174,10 @@ static int show_ref(const cli_common *common, const refq_submitted *done, refq_s
     if (common->json) {
         return show_json(done, status, NULL);
     }
-    (void)cli_out_line(refq_ref_format(&done->ref, ref));
+    if (!cli_out_line(refq_ref_format(&done->ref, ref))) {
+        /* The task is queued: whoever cannot read its reference there may find it here. */
+        (void)dprintf(STDERR_FILENO, "refq: submitted %s\n", ref);
+    }
     return EX_OK;
 }
 

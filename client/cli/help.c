@@ -57,7 +57,9 @@ void cli_help_all(rqi_buf *out, const cli_command *const *commands, size_t n,
     }
     put_options(out, "options of every command", common->rows, common->n);
     rqi_buf_adds(out, "\nDurations are written 500ms, 5s, 2m, 1h, 7d. "
-                      "`refq help COMMAND` tells more.\n");
+                      "`refq help COMMAND` tells more.\n"
+                      "REFQ_REDIS_PASSWORD holds the password where the URL has none: unlike a "
+                      "URL it does not show in ps.\n");
 }
 
 void cli_help_command(rqi_buf *out, const cli_command *command, const cli_group *common)

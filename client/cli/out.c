@@ -37,9 +37,15 @@ bool cli_out(const rqi_buf *content)
     return put(rqi_buf_str(content), content->len);
 }
 
+/* In one write: several commands may share one output (xargs -P), and lines must not tear. */
 bool cli_out_line(const char *text)
 {
-    return put(text, strlen(text)) && put("\n", 1);
+    rqi_buf line = {0};
+    rqi_buf_adds(&line, text);
+    rqi_buf_addc(&line, '\n');
+    bool good = line.err == REFQ_OK ? cli_out(&line) : put(text, strlen(text)) && put("\n", 1);
+    rqi_buf_done(&line);
+    return good;
 }
 
 int cli_out_json(json_t *json)

@@ -17,6 +17,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #define N_OF(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -519,6 +522,24 @@ START_TEST(a_killed_connection_comes_back)
 END_TEST
 
 /* --- A server that is not there --------------------------------------------------------------- */
+
+/* A server that was killed leaves its socket behind. */
+START_TEST(a_stale_socket_is_a_refused_connection)
+{
+    struct sockaddr_un addr = {.sun_family = AF_UNIX};
+    struct answer a = {0};
+    char url[160];
+    (void)snprintf(addr.sun_path, sizeof addr.sun_path, "%s/stale.sock", rqt_redis_dir());
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ck_assert_int_eq(bind(fd, (struct sockaddr *)&addr, sizeof addr), 0);
+    (void)close(fd);
+    (void)snprintf(url, sizeof url, "unix://%s", addr.sun_path);
+    open_conn(url);
+    ask(&a, 0, "PING", NULL);
+    expect_error(&a, REFQ_ERR_IO, "Connection refused");
+    close_conn();
+}
+END_TEST
 
 START_TEST(a_refused_connection_fails_at_once)
 {
@@ -1053,6 +1074,7 @@ static void add_real(Suite *s)
     tcase_add_test(c, many_requests_keep_their_order);
     tcase_add_test(c, a_killed_connection_comes_back);
     tcase_add_test(c, a_refused_connection_fails_at_once);
+    tcase_add_test(c, a_stale_socket_is_a_refused_connection);
     tcase_add_test(c, a_patient_connection_waits_for_its_deadline);
     suite_add_tcase(s, c);
 }

@@ -21,6 +21,9 @@ local function strip(key, prefix)
   if string.sub(key, 1, #prefix) == prefix then return string.sub(key, #prefix + 1) end
 end
 
+local clock = redis.call('TIME')
+local now = tonumber(clock[1]) * 1000 + math.floor(tonumber(clock[2]) / 1000)
+
 local tasks = {}
 for _, key in ipairs(redis.call('KEYS', P .. 'task:*')) do
   local t, flat = {}, redis.call('HGETALL', key)
@@ -99,7 +102,7 @@ for hex, t in pairs(tasks) do
     if due[hex] then complain('%s task %s is in due', s, hex) end
     if s == 'failed' and not dead[hex] then complain('failed task %s is not in dead', hex) end
     local value = redis.call('PTTL', E .. hex)
-    if s == 'complete' and value == -2 and t.ttl > 120000 then
+    if s == 'complete' and value == -2 and tonumber(t.expires_at) > now then
       complain('complete task %s has no value', hex)
     elseif s ~= 'complete' and value ~= -2 then
       complain('%s task %s has a value', s, hex)

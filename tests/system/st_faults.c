@@ -255,6 +255,15 @@ START_TEST(a_worker_without_its_keeper_gives_its_tasks_back)
 }
 END_TEST
 
+START_TEST(a_worker_without_its_keeper_ends_even_when_idle)
+{
+    pid_t broken = rqt_fleet_add(config(), few_slots);
+    (void)kill(keeper_of(broken), SIGKILL);
+    rqt_fleet_expect_end(broken, 70);
+    ck_assert_int_eq(rqt_redis_int("ZCARD refq:{docs}:workers"), 0);
+}
+END_TEST
+
 START_TEST(large_results_held_up_by_a_full_server_arrive_when_it_has_room)
 {
     (void)rqt_fleet_add(config(), few_slots);
@@ -694,6 +703,7 @@ static void add_tests(TCase *c)
     tcase_add_test(c, a_killed_worker_leaves_no_process_behind);
     tcase_add_test(c, a_fleet_under_fire_loses_nothing);
     tcase_add_test(c, a_worker_without_its_keeper_gives_its_tasks_back);
+    tcase_add_test(c, a_worker_without_its_keeper_ends_even_when_idle);
     tcase_add_test(c, large_results_held_up_by_a_full_server_arrive_when_it_has_room);
     tcase_add_test(c, a_zombie_commits_nothing);
     tcase_add_test(c, a_zombies_late_report_is_stale);

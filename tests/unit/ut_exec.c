@@ -659,7 +659,8 @@ END_TEST
 
 START_TEST(test_argv_check)
 {
-    static const char *const bad[] = {"{", "}", "{}", "a{b", "a}b", "{a{b}}", "{a}}", NULL};
+    static const char *const bad[] = {"{",      "}",    "{}",    "a{b",       "a}b",
+                                      "{a{b}}", "{a}}", "{a b}", "{\"a\":1}", NULL};
     for (size_t i = 0; bad[i] != NULL; i++) {
         const char *argv[] = {"prog", bad[i], NULL};
         ck_assert_msg(rqi_argv_check(argv, &error) == REFQ_ERR_INVALID, "%s", bad[i]);
@@ -890,7 +891,7 @@ START_TEST(test_keeper_dies)
     ck_assert_int_eq(kill(pid, SIGKILL), 0);
     wait_done(&run);
     ck_assert_int_eq(run.kind, RQI_RETRYABLE);
-    ck_assert_ptr_nonnull(strstr(run.error, "refq-keeper"));
+    ck_assert_ptr_nonnull(strstr(run.error, "looks after programs"));
     ck_assert_int_eq(run.marked, 0);
     int64_t deadline = rqi_mono_ms() + BUDGET_MS;
     int fds = count_fds();

@@ -12,12 +12,28 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/un.h>
+#include <unistd.h>
 
+/* Connected by hand: a unix socket answers at once, and libevent loses the reason of a refusal. */
 static int connect_unix(struct bufferevent *bev, const rqi_url *url)
 {
     struct sockaddr_un addr = {.sun_family = AF_UNIX};
     (void)snprintf(addr.sun_path, sizeof addr.sun_path, "%s", url->path);
-    return bufferevent_socket_connect(bev, (struct sockaddr *)&addr, (int)sizeof addr);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0) {
+        return -1;
+    }
+    if (connect(fd, (struct sockaddr *)&addr, (socklen_t)sizeof addr) != 0) {
+        int saved = errno;
+        (void)close(fd);
+        errno = saved;
+        return -1;
+    }
+    if (bufferevent_setfd(bev, fd) != 0) {
+        (void)close(fd);
+        return -1;
+    }
+    return bufferevent_socket_connect(bev, NULL, 0); /* reports "connected" from the loop */
 }
 
 /* 1 when host is an IP address, so that no resolver is needed. */

@@ -15,6 +15,8 @@
 #include <string.h>
 
 #define NAME_MAX_BYTES 128
+#define NAME_CHARS \
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-." /* else: JSON or shell */
 
 struct piece {
     const char *text;
@@ -47,7 +49,7 @@ static refq_err next_piece(const char *element, const char **at, struct piece *r
         *at = p + 2;
         return REFQ_OK;
     }
-    size_t len = strcspn(p + 1, "{}");
+    size_t len = strspn(p + 1, NAME_CHARS);
     if (p[0] == '}' || p[1 + len] != '}' || len == 0 || len > NAME_MAX_BYTES) {
         return unbalanced(element, err);
     }

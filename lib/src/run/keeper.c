@@ -42,6 +42,8 @@ struct waiting {
 };
 
 struct rqi_keeper {
+    void (*gone_cb)(void *arg); /* NULL = nobody wants to know */
+    void *gone_arg;
     int socket;
     pid_t pid;
     bool gone;
@@ -214,6 +216,9 @@ static void on_gone(rqi_keeper *k)
     for (unsigned i = 0; i < k->n_used; i++) {
         deliver(k, k->slots[i].id, &lost);
     }
+    if (k->gone_cb != NULL) {
+        k->gone_cb(k->gone_arg);
+    }
 }
 
 static void on_readable(evutil_socket_t fd, short what, void *arg)
@@ -304,6 +309,12 @@ refq_err rqi_keeper_spawn(rqi_keeper *keeper, const rqi_spawn *spawn, uint64_t *
     }
     *ret_id = id;
     return REFQ_OK;
+}
+
+void rqi_keeper_on_gone(rqi_keeper *keeper, void (*cb)(void *arg), void *arg)
+{
+    keeper->gone_cb = cb;
+    keeper->gone_arg = arg;
 }
 
 int rqi_keeper_is_gone(const rqi_keeper *keeper)

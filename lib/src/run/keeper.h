@@ -82,6 +82,9 @@ struct event_base *rqi_keeper_base(const rqi_keeper *keeper);
 refq_err rqi_keeper_spawn(rqi_keeper *keeper, const rqi_spawn *spawn, uint64_t *ret_id,
                           refq_error *err);
 
+/* Called from the loop when the keeper has died, after the programs were reported as lost. */
+void rqi_keeper_on_gone(rqi_keeper *keeper, void (*cb)(void *arg), void *arg);
+
 /* 1 once the keeper has died: no program can be started any more, and those that ran were killed.
  */
 int rqi_keeper_is_gone(const rqi_keeper *keeper);

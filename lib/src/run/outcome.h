@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 typedef enum rqi_outcome_kind {
@@ -23,6 +24,7 @@ typedef struct rqi_outcome {
     char error[RQI_ERROR_MAX]; /* valid UTF-8, one or a few lines; empty when done */
     rqi_buf log_tail;          /* last bytes of stderr, valid UTF-8; owned; may be empty */
     int64_t retry_after_ms;    /* -1 = by backoff */
+    bool lost;                 /* nobody knows how it ended: no failure of the handler */
 } rqi_outcome;
 
 /* Sets the kind and the text of a failure; what is not UTF-8 in it is replaced. */

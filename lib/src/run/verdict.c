@@ -98,9 +98,9 @@ void rqi_verdict(const rqi_ending *e, rqi_outcome *outcome)
     } else if (e->event->kind == RQI_CHILD_REFUSED) {
         refused(e, outcome);
     } else if (e->event->kind == RQI_CHILD_LOST) {
+        outcome->lost = true;
         rqi_outcome_fail(outcome, RQI_RETRYABLE,
-                         "the process that looks after programs (refq-keeper) died, and the "
-                         "program with it");
+                         "a process that looks after programs died, and the program with it");
     } else if (e->overflowed) {
         rqi_outcome_fail(outcome, RQI_PERMANENT,
                          "output exceeds the limit of %zu bytes; raise max_output or use fewer "

@@ -9,7 +9,8 @@
 
 #include <string.h>
 
-#define SHORT_ERROR 64 /* bytes that keep the record's compact encoding */
+#define LOST_MS     1000 /* before a task whose end nobody saw is offered again */
+#define SHORT_ERROR 64   /* bytes that keep the record's compact encoding */
 
 typedef enum report_op { OP_OK, OP_FAIL, OP_RELEASE, OP_ENDED } report_op;
 
@@ -26,7 +27,7 @@ static report_op op_of(const rqi_attempt *a)
     if (a->outcome.kind == RQI_DONE) {
         return OP_OK;
     }
-    if (a->stop == RQI_STOP_DRAIN || a->outcome.kind == RQI_CANCELLED) {
+    if (a->stop == RQI_STOP_DRAIN || a->outcome.kind == RQI_CANCELLED || a->outcome.lost) {
         return OP_RELEASE;
     }
     return OP_FAIL;
@@ -118,7 +119,7 @@ static void add_release(refq_worker *w, rqi_attempt *a, rqi_buf scratch[2])
     (void)scratch;
     bool unknown = a->handler == NULL && !a->phantom;
     rqi_cmd_adds(&w->cmd, "release");
-    rqi_cmd_addi(&w->cmd, unknown ? RQI_UNKNOWN_MS : 0);
+    rqi_cmd_addi(&w->cmd, unknown ? RQI_UNKNOWN_MS : a->outcome.lost ? LOST_MS : 0);
 }
 
 static void add_ended(refq_worker *w, rqi_attempt *a, rqi_buf scratch[2])

@@ -314,7 +314,14 @@ void rqi_worker_keeper_lost(refq_worker *w)
                    "the process that starts programs (refq-keeper) has died; all tasks were given "
                    "back, start the worker again");
     rqi_log(&w->o.log, REFQ_LOG_ERROR, "event=keeper_lost held=%zu", w->held_n);
-    refq_worker_stop(w);
+    w->draining = true; /* at once: nothing more may be claimed */
+    arm(w->deadline, w->o.grace_ms);
+    rqi_claim_kick(w);
+}
+
+static void on_keeper_gone(void *arg)
+{
+    rqi_worker_keeper_lost(arg);
 }
 
 void refq_worker_stop(refq_worker *worker)
@@ -407,6 +414,7 @@ static refq_err start(refq_worker *w, refq_error *err)
         rc = make_events(w, err);
     }
     if (rc == REFQ_OK && w->keeper != NULL) {
+        rqi_keeper_on_gone(w->keeper, on_keeper_gone, w);
         rc = rqi_keeper_attach(w->keeper, w->base, err);
     }
     if (rc == REFQ_OK) {
