@@ -17,6 +17,7 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -201,13 +202,42 @@ static refq_err read_tasks(const rqi_reading *r, const rqi_key *key, const rqi_y
 /* --- Files -------------------------------------------------------------------------------------
  */
 
+/* The PATH the program will see: its own env may set it. */
+static const char *path_of(const rqi_config_task *task)
+{
+    for (size_t i = 0; task->exec.env != NULL && task->exec.env[i] != NULL; i++) {
+        if (strncmp(task->exec.env[i], "PATH=", 5) == 0) {
+            return task->exec.env[i] + 5;
+        }
+    }
+    const char *path = getenv("PATH");
+    return path != NULL ? path : "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+}
+
+static refq_err check_on_path(const rqi_config *config, const rqi_config_task *task,
+                              refq_error *err)
+{
+    const char *path = path_of(task);
+    char candidate[4096];
+    for (const char *at = path; *at != '\0'; at += *at == ':') {
+        size_t len = strcspn(at, ":");
+        (void)snprintf(candidate, sizeof candidate, "%.*s/%s", (int)len, at, task->argv0);
+        if (access(candidate, X_OK) == 0) {
+            return REFQ_OK;
+        }
+        at += len;
+    }
+    return rqi_fail_at(err, REFQ_ERR_NOTFOUND, config->file, task->exec_line,
+                       "exec: cannot find '%.100s' on the PATH", task->argv0);
+}
+
 static refq_err check_program(const rqi_config *config, const rqi_config_task *task,
                               refq_error *err)
 {
     const char *path = task->program;
     struct stat st;
     if (path == NULL) {
-        return REFQ_OK; /* found on the handler's PATH, which its env may set */
+        return check_on_path(config, task, err);
     }
     if (stat(path, &st) != 0) {
         return rqi_fail_at(err, REFQ_ERR_NOTFOUND, config->file, task->exec_line,

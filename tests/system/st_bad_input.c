@@ -428,6 +428,8 @@ static const struct bad_file {
     {"queue: docs\ntasks:\n  - {name: echo, exec: [cat], timeout: -5s}\n", "is negative"},
     {"queue: docs\ntasks:\n  - {name: echo, exec: [cat], max_retries: -1}\n", ".yaml:3"},
     {"queue: docs\ntasks:\n  - {name: echo, exec: [./missing.sh]}\n", "cannot find './missing.sh'"},
+    {"queue: docs\ntasks:\n  - {name: echo, exec: [no-such-program]}\n",
+     "cannot find 'no-such-program' on the PATH"},
     {"queue: docs\ntasks:\n  - {name: echo, exec: [./plain.txt]}\n", "is not executable: chmod +x"},
     {"queue: docs\ntasks:\n  - {name: echo, exec: [/tmp]}\n", "is not a file"},
     {"queue: docs\ntasks:\n  - {name: echo, exec: [cat], directory: /no/such/folder}\n",
@@ -764,7 +766,6 @@ static const char handlers_yaml[] =
     "  - {name: locked, exec: [./locked.sh]}\n"
     "  - {name: gone, exec: [./gone.sh]}\n"
     "  - {name: headless, exec: [./headless.sh]}\n"
-    "  - {name: unfound, exec: [no-such-program-anywhere]}\n"
     "  - {name: too_slow, exec: [./too_slow.sh], timeout: 100ms, max_retries: 0, kill_grace: "
     "100ms}\n";
 
@@ -806,7 +807,6 @@ static const struct bad_handler {
     {"locked", "cannot execute", "permanent", 1},
     {"gone", "cannot execute", "permanent", 1},
     {"headless", "the interpreter in its first line?", "permanent", 1},
-    {"unfound", "cannot execute no-such-program-anywhere", "permanent", 1},
     {"too_slow", "timed out after 100ms", "exhausted", 1},
 };
 

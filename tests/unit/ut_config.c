@@ -552,8 +552,29 @@ END_TEST
 
 START_TEST(reports_a_missing_directory)
 {
-    struct folder d = make_folder(HEAD "    directory: /nonexistent\n");
+    struct folder d = make_folder(
+        "queue: docs\ntasks:\n  - name: a\n    exec: [cat]\n    directory: /nonexistent\n");
     expect_load_error(&d, ":5: directory: cannot use '/nonexistent': No such file or directory");
+}
+END_TEST
+
+START_TEST(reports_a_program_that_is_not_on_the_path)
+{
+    struct folder d = make_folder(
+        "queue: docs\ntasks:\n  - name: a\n    exec: [sh]\n    env: {PATH: /nonexistent}\n");
+    expect_load_error(&d, ":4: exec: cannot find 'sh' on the PATH");
+}
+END_TEST
+
+START_TEST(passes_over_a_byte_order_mark)
+{
+    struct folder d =
+        make_folder("\xef\xbb\xbfqueue: docs\ntasks:\n  - name: a\n    exec: [cat]\n");
+    rqi_config config = {0};
+    refq_error err = {0};
+    ck_assert_msg(rqi_config_load(d.file, &config, &err) == REFQ_OK, "%s", err.text);
+    rqi_config_done(&config);
+    remove_folder(&d);
 }
 END_TEST
 
@@ -626,6 +647,8 @@ static TCase *files(void)
     tcase_add_test(t, reports_a_program_that_is_not_executable);
     tcase_add_test(t, reports_a_program_that_is_a_folder);
     tcase_add_test(t, reports_a_missing_directory);
+    tcase_add_test(t, reports_a_program_that_is_not_on_the_path);
+    tcase_add_test(t, passes_over_a_byte_order_mark);
     tcase_add_test(t, reports_a_large_file);
     tcase_add_test(t, reports_a_missing_file);
     return t;
