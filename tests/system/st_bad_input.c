@@ -713,6 +713,8 @@ END_TEST
 START_TEST(an_unknown_task_is_refused_with_the_nearest_name)
 {
     (void)start_echo();
+    /* The worker has written all that it writes by itself. */
+    ck_assert(RQT_UNTIL(rqt_redis_int("EXISTS refq:queues refq:{docs}:parked") == 2, 5000));
     long long size = rqt_redis_int("DBSIZE");
     const rqt_result *r = RQT_REFQ("submit", "ehco", "-q", "docs");
     expect(r, EX_UNAVAILABLE, "no worker of queue docs offers 'ehco'; did you mean 'echo'?");

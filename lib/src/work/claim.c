@@ -340,7 +340,7 @@ static void drop_sent(struct call *call)
 /* After a failure that is not the connection's (that one ends with the next connection). */
 void rqi_claim_pause(refq_worker *w)
 {
-    if (rqi_conn_is_up(w->conn)) {
+    if (w->conn != NULL && rqi_conn_is_up(w->conn)) {
         w->broken = true;
         arm(w->later, PAUSE_MS);
     }

@@ -324,6 +324,7 @@ static void lease_free(rqi_lease *l)
         event_free(l->wake);
     }
     if (l->base != NULL) {
+        (void)event_base_loop(l->base, EVLOOP_NONBLOCK); /* finishes freeing the connection */
         event_base_free(l->base);
     }
     if (l->wake_fd >= 0) {

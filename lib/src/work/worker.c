@@ -474,6 +474,22 @@ static bool handlers_are_stuck(const refq_worker *w)
     return false;
 }
 
+/* libevent finishes freeing a connection, and late errors reach their callbacks, in a turn of the
+ * loop: one more, in which nothing is begun any more. */
+static void run_what_is_deferred(refq_worker *w)
+{
+    struct event *quiet[] = {w->notify, w->stop, w->deadline};
+    for (size_t i = 0; i < sizeof quiet / sizeof quiet[0]; i++) {
+        if (quiet[i] != NULL) {
+            (void)event_del(quiet[i]);
+        }
+    }
+    w->saying_bye = true;
+    if (w->base != NULL) {
+        (void)event_base_loop(w->base, EVLOOP_NONBLOCK);
+    }
+}
+
 /* Undoes start(), also a half-done one. */
 static void stop_parts(refq_worker *w)
 {
@@ -489,6 +505,7 @@ static void stop_parts(refq_worker *w)
     w->orders = NULL;
     rqi_conn_free(w->conn);
     w->conn = NULL;
+    run_what_is_deferred(w);
     if (handlers_are_stuck(w)) {
         rqi_log(&w->o.log, REFQ_LOG_ERROR, "event=stuck_handlers running=%zu", w->running_n);
         w->stuck = true;
