@@ -3,7 +3,7 @@
 
 #include "base/error.h"
 #include "base/parse.h"
-#include "run/argv.h"
+#include "run/exec_def.h"
 
 #include <refq/task.h>
 
@@ -14,9 +14,6 @@
 #define RETRIES_DEFAULT    3
 #define RESULT_TTL_DEFAULT ((int64_t)24 * 3600 * 1000)
 #define ASYNC_TIMEOUT_MS   5000
-#define OUTPUT_DEFAULT     ((size_t)16 << 20)
-#define OUTPUT_MAX         ((size_t)200 << 20) /* below what a reader takes as one reply */
-#define KILL_GRACE_MS      5000
 #define TEXT_MAX           16384
 
 static const refq_backoff default_backoff = {.base_ms = 1000, .factor = 2, .cap_ms = 60000};
@@ -54,14 +51,6 @@ static refq_err check_def(const refq_task_def *def, refq_error *err)
     return REFQ_OK;
 }
 
-static refq_err check_exec(const refq_exec_def *exec, refq_error *err)
-{
-    if (exec->max_output > OUTPUT_MAX) {
-        return rqi_fail(err, REFQ_ERR_LIMIT, "max_output is at most %zu MiB", OUTPUT_MAX >> 20);
-    }
-    return rqi_argv_check(exec->argv, err);
-}
-
 /* Copies text when set; *ok turns false when there is no memory. */
 static const char *copy(const char *text, bool *ok)
 {
@@ -70,37 +59,13 @@ static const char *copy(const char *text, bool *ok)
     return out;
 }
 
-static const char *const *copy_list(const char *const *list, bool *ok)
-{
-    size_t n = 0;
-    while (list != NULL && list[n] != NULL) {
-        n++;
-    }
-    const char **out = list != NULL ? calloc(n + 1, sizeof *out) : NULL;
-    *ok = *ok && (list == NULL || out != NULL);
-    for (size_t i = 0; out != NULL && i < n; i++) {
-        out[i] = copy(list[i], ok);
-    }
-    return out;
-}
-
-static void free_list(const char *const *list)
-{
-    for (size_t i = 0; list != NULL && list[i] != NULL; i++) {
-        free((void *)list[i]);
-    }
-    free((void *)list);
-}
-
 static void handler_free(rqi_handler *h)
 {
     free((void *)h->def.name);
     free((void *)h->def.description);
     free((void *)h->def.input_schema);
     free((void *)h->def.output_schema);
-    free((void *)h->exec.directory);
-    free_list(h->exec.argv);
-    free_list(h->exec.env);
+    rqi_exec_def_done(&h->exec);
     free(h);
 }
 
@@ -135,13 +100,8 @@ static rqi_handler *handler_copy(rqi_handler_kind kind, const refq_task_def *def
     h->def.input_schema = copy(def->input_schema, &ok);
     h->def.output_schema = copy(def->output_schema, &ok);
     fill_defaults(&h->def);
-    if (exec != NULL) {
-        h->exec = *exec;
-        h->exec.argv = copy_list(exec->argv, &ok);
-        h->exec.env = copy_list(exec->env, &ok);
-        h->exec.directory = copy(exec->directory, &ok);
-        h->exec.max_output = exec->max_output != 0 ? exec->max_output : OUTPUT_DEFAULT;
-        h->exec.kill_grace_ms = exec->kill_grace_ms != 0 ? exec->kill_grace_ms : KILL_GRACE_MS;
+    if (ok && exec != NULL) {
+        ok = rqi_exec_def_copy(exec, &h->exec, NULL) == REFQ_OK;
     }
     if (!ok) {
         handler_free(h);
@@ -155,7 +115,7 @@ refq_err rqi_registry_add(rqi_registry *reg, rqi_handler_kind kind, const refq_t
 {
     refq_err rc = check_def(def, err);
     if (rc == REFQ_OK && exec != NULL) {
-        rc = check_exec(exec, err);
+        rc = rqi_exec_def_check(exec, err);
     }
     if (rc != REFQ_OK) {
         return rc;
