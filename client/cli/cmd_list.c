@@ -127,22 +127,19 @@ static int show_json(refq_task *const *tasks, size_t n)
 static int list(const cli_common *common, const refq_list_query *query)
 {
     refq_client *client = NULL;
-    refq_task **tasks = NULL;
-    size_t n = 0;
+    refq_list page = {0};
     refq_error err = {0};
     int code = cli_connect(common, &client);
     if (code != EX_OK) {
         return code;
     }
-    if (refq_client_list(client, query, &tasks, &n, &err) != REFQ_OK) {
+    if (refq_client_list(client, query, &page, &err) != REFQ_OK) {
         code = cli_fail(&err);
     } else {
-        code = common->json ? show_json(tasks, n) : show_table(tasks, n, query->queue);
+        code = common->json ? show_json(page.tasks, page.n)
+                            : show_table(page.tasks, page.n, query->queue);
     }
-    for (size_t i = 0; i < n; i++) {
-        refq_task_free(tasks[i]);
-    }
-    free(tasks);
+    refq_list_free(&page);
     refq_client_close(client);
     return code;
 }

@@ -21,6 +21,18 @@ typedef struct refq_client refq_client;
 REFQ_API REFQ_MUST_USE refq_err refq_client_open(const refq_redis_options *options,
                                                  refq_client **ret_client, refq_error *err);
 
+/* Makes a backend on a loop; see refq_client_open_with(). */
+typedef refq_err (*refq_backend_factory)(struct event_base *base, void *arg,
+                                         refq_backend **ret_backend, refq_error *err);
+
+/* The same over any backend. The factory is called once, on the calling thread, before the client's
+ * thread exists; the client owns the backend. */
+REFQ_API REFQ_MUST_USE refq_err refq_client_open_with(refq_backend_factory factory, void *arg,
+                                                      refq_client **ret_client, refq_error *err);
+
+/* What the backend offers: REFQ_CAP_* bits. A call it lacks ends with REFQ_ERR_UNSUPPORTED. */
+REFQ_API unsigned refq_client_capabilities(const refq_client *client);
+
 /* Fails calls in progress with REFQ_ERR_CLOSED, stops the thread, frees. NULL is fine. No other
  * thread may start a call once this has begun. */
 REFQ_API void refq_client_close(refq_client *client);
@@ -52,28 +64,73 @@ REFQ_API REFQ_MUST_USE refq_err refq_client_wait(refq_client *client, const refq
 REFQ_API REFQ_MUST_USE refq_err refq_client_cancel(refq_client *client, const refq_ref *ref,
                                                    refq_task **ret_task, refq_error *err);
 
-/* *ret_tasks: an array of *ret_n tasks; free each with refq_task_free and the array with free(). */
+/* Runs a failed or cancelled task again; see refq_backend_ops.retry. `as` (may be NULL: made here)
+ * is the new task's reference: pass one of yours when you want to repeat the call safely. */
+REFQ_API REFQ_MUST_USE refq_err refq_client_retry(refq_client *client, const refq_ref *ref,
+                                                  const refq_ref *as, refq_task **ret_task,
+                                                  refq_error *err);
+
+/* Answers a running task's question; json is one JSON value. */
+REFQ_API REFQ_MUST_USE refq_err refq_client_answer(refq_client *client, const refq_ref *ref,
+                                                   const char *json, refq_task **ret_task,
+                                                   refq_error *err);
+
+/* --- Looking ---------------------------------------------------------------------------------- */
+
+/* One page of a list, owned: free with refq_list_free(). */
+typedef struct refq_list {
+    refq_task **tasks;
+    size_t n;
+    char *next; /* cursor of the next page; "" when there is none */
+} refq_list;
+
 REFQ_API REFQ_MUST_USE refq_err refq_client_list(refq_client *client, const refq_list_query *query,
-                                                 refq_task ***ret_tasks, size_t *ret_n,
-                                                 refq_error *err);
+                                                 refq_list *ret, refq_error *err);
+REFQ_API void refq_list_free(refq_list *list);
+
+/* Some texts, owned: free with refq_texts_free(). */
+typedef struct refq_texts {
+    char **items; /* terminated */
+    size_t n;
+} refq_texts;
+
+REFQ_API void refq_texts_free(refq_texts *texts);
+
+/* A task's attempts as JSON objects, newest first; its arguments as one JSON text; the names of all
+ * queues. See refq_backend_ops. */
+REFQ_API REFQ_MUST_USE refq_err refq_client_history(refq_client *client, const refq_ref *ref,
+                                                    refq_texts *ret, refq_error *err);
+REFQ_API REFQ_MUST_USE refq_err refq_client_args(refq_client *client, const refq_ref *ref,
+                                                 refq_texts *ret, refq_error *err);
+REFQ_API REFQ_MUST_USE refq_err refq_client_queues(refq_client *client, refq_texts *ret,
+                                                   refq_error *err);
+
+/* Events, owned: free with refq_events_free(). */
+typedef struct refq_events {
+    refq_event *items; /* their ids are owned by this struct */
+    size_t n;
+    char *next; /* pass it as `after` to go on */
+} refq_events;
+
+REFQ_API REFQ_MUST_USE refq_err refq_client_events(refq_client *client,
+                                                   const refq_events_query *query, refq_events *ret,
+                                                   refq_error *err);
+REFQ_API void refq_events_free(refq_events *events);
+
+/* --- Operating -------------------------------------------------------------------------------- */
+
+/* *ret_n: how many tasks were removed. */
+REFQ_API REFQ_MUST_USE refq_err refq_client_cleanup(refq_client *client,
+                                                    const refq_cleanup_query *query, int64_t *ret_n,
+                                                    refq_error *err);
+REFQ_API REFQ_MUST_USE refq_err refq_client_stats(refq_client *client, const char *queue,
+                                                  refq_stats *ret, refq_error *err);
+/* *ret_n (may be NULL): how many workers were told. */
+REFQ_API REFQ_MUST_USE refq_err refq_client_control(refq_client *client,
+                                                    const refq_control *control, int64_t *ret_n,
+                                                    refq_error *err);
 
 /* --- The fleet -------------------------------------------------------------------------------- */
-
-/* One live worker process of a queue. */
-typedef struct refq_worker_info {
-    char queue[REFQ_QUEUE_MAX + 1];
-    char id[REFQ_HEX_LEN + 1];
-    char host[65];
-    char version[33];
-    char state[17]; /* "running", "draining", "lost" (its lease has run out) */
-    int64_t pid;
-    int64_t slots;         /* attempts it can run at a time */
-    int64_t running;       /* attempts it holds now */
-    int64_t rss_kb;        /* resident memory, KiB */
-    int64_t started_at;    /* Unix ms */
-    int64_t lease_left_ms; /* negative: ran out so long ago */
-    char *offers;          /* task names, separated by blanks; owned by the array */
-} refq_worker_info;
 
 /* The workers of `queue`, or of all queues when it is NULL. Free with refq_workers_free(). */
 REFQ_API REFQ_MUST_USE refq_err refq_client_workers(refq_client *client, const char *queue,

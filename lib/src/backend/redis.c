@@ -35,7 +35,8 @@ static void shutdown_backend(refq_backend *b)
 static const refq_backend_ops ops = {
     .struct_size = sizeof ops,
     .name = "redis",
-    .capabilities = REFQ_CAP_DURABLE | REFQ_CAP_PROGRESS | REFQ_CAP_LIST | REFQ_CAP_PUSH,
+    .capabilities =
+        REFQ_CAP_DURABLE | REFQ_CAP_PROGRESS | REFQ_CAP_LIST | REFQ_CAP_PUSH | REFQ_CAP_FLEET,
     .submit = rqi_redis_submit,
     .get_status = rqi_redis_get_status,
     .get_result = rqi_redis_get_result,
@@ -43,6 +44,7 @@ static const refq_backend_ops ops = {
     .is_cancelled = rqi_redis_get_status,
     .wait = rqi_redis_wait,
     .list = rqi_redis_list,
+    .workers = rqi_redis_workers,
     .shutdown = shutdown_backend,
 };
 

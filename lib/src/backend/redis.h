@@ -59,6 +59,8 @@ void rqi_redis_get_status(refq_backend *b, const refq_ref *ref, refq_task_cb cb,
 void rqi_redis_get_result(refq_backend *b, const refq_ref *ref, refq_result_cb cb, void *arg);
 void rqi_redis_cancel(refq_backend *b, const refq_ref *ref, refq_task_cb cb, void *arg);
 void rqi_redis_list(refq_backend *b, const refq_list_query *query, refq_list_cb cb, void *arg);
+/* redis_fleet.c */
+void rqi_redis_workers(refq_backend *b, const char *queue, refq_workers_cb cb, void *arg);
 /* redis_wait.c */
 void rqi_redis_wait(refq_backend *b, const refq_ref *ref, int64_t timeout_ms, refq_watch_cb watch,
                     refq_task_cb cb, void *arg);

@@ -203,7 +203,8 @@ static void end_list(struct list_op *op, const refq_error *err)
         }
         op->tasks_n = 0;
     }
-    op->cb(op->arg, err, op->tasks, op->tasks_n);
+    refq_page page = {.tasks = op->tasks, .n = op->tasks_n, .next = ""};
+    op->cb(op->arg, err, err == NULL ? &page : NULL);
     free(op->refs);
     free(op->tasks);
     free(op);
@@ -296,7 +297,7 @@ void rqi_redis_list(refq_backend *b, const refq_list_query *query, refq_list_cb 
     struct list_op *op = calloc(1, sizeof *op);
     if (op == NULL) {
         (void)rqi_fail(&err, REFQ_ERR_NOMEM, "out of memory");
-        cb(arg, &err, NULL, 0);
+        cb(arg, &err, NULL);
         return;
     }
     *op = (struct list_op){.r = r, .cb = cb, .arg = arg};

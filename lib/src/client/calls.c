@@ -51,10 +51,13 @@ refq_err refq_client_submit(refq_client *client, const refq_spec *spec, refq_sub
     return refq_client_submit_many(client, spec, 1, ret, err);
 }
 
-/* --- Status, cancel, wait --------------------------------------------------------------------- */
+/* --- Status, cancel, retry, answer, wait
+ * --------------------------------------------------------------------- */
 
 struct query {
     const refq_ref *ref;
+    const refq_ref *as;
+    const char *json;
     int64_t timeout_ms;
     refq_watch_cb watch;
     void *watch_arg;
@@ -91,6 +94,28 @@ static void start_cancel(rqi_call *call)
     b->ops->cancel(b, q->ref, on_task, call);
 }
 
+static void start_retry(rqi_call *call)
+{
+    struct query *q = call->arg;
+    refq_backend *b = backend_of(call);
+    if (b->ops->retry == NULL) {
+        rqi_call_unsupported(call, "retry");
+        return;
+    }
+    b->ops->retry(b, q->ref, q->as, on_task, call);
+}
+
+static void start_answer(rqi_call *call)
+{
+    struct query *q = call->arg;
+    refq_backend *b = backend_of(call);
+    if (b->ops->answer == NULL) {
+        rqi_call_unsupported(call, "answer");
+        return;
+    }
+    b->ops->answer(b, q->ref, q->json, on_task, call);
+}
+
 static void start_wait(rqi_call *call)
 {
     struct query *q = call->arg;
@@ -112,10 +137,30 @@ refq_err refq_client_cancel(refq_client *client, const refq_ref *ref, refq_task 
     return rqi_call_run(client, start_cancel, &q, err);
 }
 
+refq_err refq_client_retry(refq_client *client, const refq_ref *ref, const refq_ref *as,
+                           refq_task **ret_task, refq_error *err)
+{
+    refq_ref made;
+    refq_err rc = as == NULL ? refq_ref_make(ref->queue, &made, err) : REFQ_OK;
+    if (rc != REFQ_OK) {
+        return rc;
+    }
+    struct query q = {.ref = ref, .as = as != NULL ? as : &made, .ret = ret_task};
+    return rqi_call_run(client, start_retry, &q, err);
+}
+
+refq_err refq_client_answer(refq_client *client, const refq_ref *ref, const char *json,
+                            refq_task **ret_task, refq_error *err)
+{
+    struct query q = {.ref = ref, .json = json, .ret = ret_task};
+    return rqi_call_run(client, start_answer, &q, err);
+}
+
 refq_err refq_client_wait(refq_client *client, const refq_ref *ref, int64_t timeout_ms,
                           refq_watch_cb watch, void *arg, refq_task **ret_task, refq_error *err)
 {
-    struct query q = {ref, timeout_ms, watch, arg, ret_task};
+    struct query q = {
+        .ref = ref, .timeout_ms = timeout_ms, .watch = watch, .watch_arg = arg, .ret = ret_task};
     return rqi_call_run(client, start_wait, &q, err);
 }
 
@@ -135,14 +180,12 @@ static void on_result(void *arg, const refq_error *err, refq_task *task, refq_by
     refq_error nomem;
     *r->ret_task = task;
     if (err == NULL) {
-        char *copy = malloc(entry.len + 1);
+        char *copy = rqi_client_copy(entry);
         if (copy == NULL) {
             (void)rqi_fail(&nomem, REFQ_ERR_NOMEM, "out of memory for %zu bytes", entry.len);
             rqi_call_done(call, &nomem);
             return;
         }
-        memcpy(copy, entry.ptr, entry.len);
-        copy[entry.len] = '\0';
         *r->ret_entry = copy;
         *r->ret_len = entry.len;
     }
@@ -164,52 +207,4 @@ refq_err refq_client_result(refq_client *client, const refq_ref *ref, refq_task 
     *ret_entry = NULL;
     *ret_len = 0;
     return rqi_call_run(client, start_result, &r, err);
-}
-
-/* --- List ------------------------------------------------------------------------------------- */
-
-struct list {
-    const refq_list_query *query;
-    refq_task ***ret_tasks;
-    size_t *ret_n;
-};
-
-static void on_list(void *arg, const refq_error *err, refq_task **tasks, size_t n)
-{
-    rqi_call *call = arg;
-    struct list *l = call->arg;
-    refq_error nomem;
-    if (err != NULL) {
-        rqi_call_done(call, err);
-        return;
-    }
-    refq_task **copy = calloc(n + 1, sizeof *copy);
-    if (copy == NULL) {
-        for (size_t i = 0; i < n; i++) {
-            refq_task_free(tasks[i]);
-        }
-        (void)rqi_fail(&nomem, REFQ_ERR_NOMEM, "out of memory");
-        rqi_call_done(call, &nomem);
-        return;
-    }
-    if (n > 0) {
-        memcpy((void *)copy, (void *)tasks, n * sizeof *copy);
-    }
-    *l->ret_tasks = copy;
-    *l->ret_n = n;
-    rqi_call_done(call, NULL);
-}
-
-static void start_list(rqi_call *call)
-{
-    struct list *l = call->arg;
-    refq_backend *b = backend_of(call);
-    b->ops->list(b, l->query, on_list, call);
-}
-
-refq_err refq_client_list(refq_client *client, const refq_list_query *query, refq_task ***ret_tasks,
-                          size_t *ret_n, refq_error *err)
-{
-    struct list l = {query, ret_tasks, ret_n};
-    return rqi_call_run(client, start_list, &l, err);
 }

@@ -12,13 +12,15 @@
 #include <event2/event.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 struct refq_client {
     struct event_base *base;
     refq_backend *backend;
-    struct event *mail; /* readable: the mailbox has calls, or it is time to stop */
+    unsigned capabilities; /* of the backend; kept, because other threads may ask */
+    struct event *mail;    /* readable: the mailbox has calls, or it is time to stop */
     int wake_fd;
     pthread_t thread;
     pthread_mutex_t lock; /* guards calls and stopping */
@@ -38,6 +40,24 @@ void rqi_call_done(rqi_call *call, const refq_error *err)
         call->err = *err;
     }
     (void)sem_post(&call->done);
+}
+
+void rqi_call_unsupported(rqi_call *call, const char *operation)
+{
+    refq_error err;
+    (void)rqi_fail(&err, REFQ_ERR_UNSUPPORTED, "the %s backend does not offer %s",
+                   call->client->backend->ops->name, operation);
+    rqi_call_done(call, &err);
+}
+
+char *rqi_client_copy(refq_bytes text)
+{
+    char *copy = malloc(text.len + 1);
+    if (copy != NULL) {
+        memcpy(copy, text.ptr, text.len);
+        copy[text.len] = '\0';
+    }
+    return copy;
 }
 
 static void wake(refq_client *client)
@@ -125,7 +145,8 @@ static int start_thread(refq_client *client)
     return rc;
 }
 
-static refq_err open_parts(refq_client *client, const refq_redis_options *options, refq_error *err)
+static refq_err open_parts(refq_client *client, refq_backend_factory factory, void *arg,
+                           refq_error *err)
 {
     client->base = event_base_new();
     client->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -136,15 +157,16 @@ static refq_err open_parts(refq_client *client, const refq_redis_options *option
     if (client->mail == NULL || event_add(client->mail, NULL) != 0) {
         return rqi_fail(err, REFQ_ERR_NOMEM, "cannot make an event loop");
     }
-    refq_err rc = refq_backend_redis_new(client->base, options, &client->backend, err);
+    refq_err rc = factory(client->base, arg, &client->backend, err);
+    client->capabilities = rc == REFQ_OK ? client->backend->ops->capabilities : 0;
     if (rc == REFQ_OK && start_thread(client) != 0) {
         rc = rqi_fail(err, REFQ_ERR_NOMEM, "cannot start a thread");
     }
     return rc;
 }
 
-refq_err refq_client_open(const refq_redis_options *options, refq_client **ret_client,
-                          refq_error *err)
+refq_err refq_client_open_with(refq_backend_factory factory, void *arg, refq_client **ret_client,
+                               refq_error *err)
 {
     refq_client *client = calloc(1, sizeof *client);
     if (client == NULL) {
@@ -153,13 +175,29 @@ refq_err refq_client_open(const refq_redis_options *options, refq_client **ret_c
     TAILQ_INIT(&client->calls);
     client->wake_fd = -1;
     (void)pthread_mutex_init(&client->lock, NULL);
-    refq_err rc = open_parts(client, options, err);
+    refq_err rc = open_parts(client, factory, arg, err);
     if (rc != REFQ_OK) {
         refq_client_close(client);
         return rc;
     }
     *ret_client = client;
     return REFQ_OK;
+}
+
+static refq_err make_redis(struct event_base *base, void *arg, refq_backend **ret, refq_error *err)
+{
+    return refq_backend_redis_new(base, arg, ret, err);
+}
+
+refq_err refq_client_open(const refq_redis_options *options, refq_client **ret_client,
+                          refq_error *err)
+{
+    return refq_client_open_with(make_redis, (void *)options, ret_client, err);
+}
+
+unsigned refq_client_capabilities(const refq_client *client)
+{
+    return client->capabilities;
 }
 
 static void stop_thread(refq_client *client)

@@ -3,12 +3,11 @@
 #ifndef RQI_CLIENT_CLIENT_H
 #define RQI_CLIENT_CLIENT_H
 
-#include "backend/redis.h"
-
 #include <refq/client.h>
 
 #include <pthread.h>
 #include <semaphore.h>
+#include <sys/queue.h>
 
 /* One blocking call. It lives on the caller's stack: start() runs on the I/O thread and sees to it
  * that rqi_call_done() is called there, exactly once, after which the memory may be gone. */
@@ -29,5 +28,11 @@ refq_err rqi_call_run(refq_client *client, void (*start)(rqi_call *call), void *
 void rqi_call_done(rqi_call *call, const refq_error *err);
 
 refq_backend *rqi_client_backend(refq_client *client);
+
+/* Ends a call whose operation the backend lacks. */
+void rqi_call_unsupported(rqi_call *call, const char *operation);
+
+/* A copy that the caller frees, terminated; NULL when there is no memory. */
+char *rqi_client_copy(refq_bytes text);
 
 #endif
