@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT */
+/* Command line and environment of a program. */
+#include "run/argv.h"
+#include "support/exec_run.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --- Command line and environment ------------------------------------------------------------- */
+
+static void expect_argv(const char *template, const char *args, bool dash, const char *want)
+{
+    const char *argv[] = {"prog", template, NULL};
+    rqi_strv v = {0};
+    refq_bytes bytes = {.ptr = args, .len = strlen(args)};
+    ck_assert_msg(rqi_argv_expand(argv, bytes, dash, &v, &rqt_error) == REFQ_OK, "%s: %s", template,
+                  rqt_error.text);
+    char **got = rqi_strv_make(&v);
+    ck_assert_ptr_nonnull(got);
+    ck_assert_uint_eq(v.n, 2);
+    ck_assert_str_eq(got[1], want);
+    ck_assert_ptr_null(got[2]);
+    rqi_strv_done(&v);
+}
+
+static void expect_no_argv(const char *template, const char *args, const char *want)
+{
+    const char *argv[] = {"prog", template, NULL};
+    rqi_strv v = {0};
+    refq_bytes bytes = {.ptr = args, .len = strlen(args)};
+    ck_assert_int_eq(rqi_argv_expand(argv, bytes, false, &v, &rqt_error), REFQ_ERR_INVALID);
+    ck_assert_msg(strstr(rqt_error.text, want) != NULL, "%s", rqt_error.text);
+    rqi_strv_done(&v);
+}
+
+START_TEST(test_argv)
+{
+    expect_argv("{path}", "{\"path\":\"a b;$(x)\"}", false, "a b;$(x)");
+    expect_argv("--in={path}!", "{\"path\":\"-x\"}", false, "--in=-x!");
+    expect_argv("{a}{b}", "{\"a\":1,\"b\":true}", false, "1true");
+    expect_argv("{a}", "{\"a\":0.1}", false, "0.1");
+    expect_argv("{a}", "{\"a\":[1, {\"b\": null}]}", false, "[1,{\"b\":null}]");
+    expect_argv("{{{a}}}", "{\"a\":\"{b}\"}", false, "{{b}}");
+    expect_argv("{{a}}", "not even JSON is looked at", false, "{a}");
+    expect_argv("plain", "", false, "plain");
+    expect_argv("", "{}", false, "");
+    expect_argv("{a}", "{\"a\":\"-x\"}", true, "-x");
+    expect_no_argv("{a}", "{\"a\":\"-x\"}", "'a' starts with '-'");
+    expect_no_argv("{a}", "{\"a\":-5}", "'a' starts with '-'");
+    expect_no_argv("{e}{a}", "{\"e\":\"\",\"a\":\"-x\"}", "'a' starts with '-'");
+    expect_no_argv("{a}", "{}", "{a} in the command needs the argument 'a', which is missing");
+    expect_no_argv("{a}", "{\"a\":null}", "which is null");
+    expect_no_argv("{a}", "{\"a\":\"x\\u0000y\"}", "NUL");
+    expect_no_argv("{a}", "[1]", "not a JSON object");
+    expect_no_argv("{a", "{}", "unbalanced");
+}
+END_TEST
+
+START_TEST(test_argv_check)
+{
+    static const char *const bad[] = {"{",      "}",    "{}",    "a{b",       "a}b",
+                                      "{a{b}}", "{a}}", "{a b}", "{\"a\":1}", NULL};
+    for (size_t i = 0; bad[i] != NULL; i++) {
+        const char *argv[] = {"prog", bad[i], NULL};
+        ck_assert_msg(rqi_argv_check(argv, &rqt_error) == REFQ_ERR_INVALID, "%s", bad[i]);
+    }
+    const char *good[] = {"./prog", "{a}", "--b={b}", "{{}}", "", NULL};
+    ck_assert_int_eq(rqi_argv_check(good, &rqt_error), REFQ_OK);
+    const char *none[] = {NULL};
+    ck_assert_int_eq(rqi_argv_check(none, &rqt_error), REFQ_ERR_INVALID);
+    ck_assert_int_eq(rqi_argv_check(NULL, &rqt_error), REFQ_ERR_INVALID);
+    const char *chosen[] = {"{tool}", NULL};
+    ck_assert_int_eq(rqi_argv_check(chosen, &rqt_error), REFQ_ERR_INVALID);
+    ck_assert_ptr_nonnull(strstr(rqt_error.text, "placeholder"));
+}
+END_TEST
+
+START_TEST(test_start_refuses)
+{
+    int fds = rqt_count_fds();
+    const char *argv[] = {"echo", "{path}", NULL};
+    refq_exec_def def = {.argv = argv};
+    struct rqt_run run = {0};
+    ck_assert_int_eq(rqt_run_start(&run, &def, "{}", 0), REFQ_ERR_INVALID);
+    ck_assert_ptr_nonnull(strstr(rqt_error.text, "'path'"));
+    char *args = malloc(200000);
+    ck_assert_ptr_nonnull(args);
+    (void)snprintf(args, 200000, "{\"path\":\"%0150000d\"}", 0);
+    ck_assert_int_eq(rqt_run_start(&run, &def, args, 0), REFQ_ERR_LIMIT);
+    free(args);
+    const char *env[] = {"NONSENSE", NULL};
+    def.env = env;
+    ck_assert_int_eq(rqt_run_start(&run, &def, "{\"path\":\"a\"}", 0), REFQ_ERR_INVALID);
+    ck_assert_int_eq(rqt_count_fds(), fds);
+}
+END_TEST
+
+START_TEST(test_largest_command_line)
+{
+    static char big[96 * 1024 - 2048];
+    memset(big, 'x', sizeof big - 1);
+    const char *argv[] = {"sh", "-c", "echo ${{#0}}", big, NULL};
+    refq_exec_def def = {.argv = argv};
+    struct rqt_run run = rqt_run_def(&def, "{}", 0);
+    ck_assert_int_eq(run.kind, RQI_DONE);
+    ck_assert_int_eq(strtol(run.value, NULL, 10), (long)sizeof big - 1);
+}
+END_TEST
+
+START_TEST(test_environment)
+{
+    ck_assert_int_eq(setenv("REFQ_REDIS", "redis://secret", 1), 0);
+    ck_assert_int_eq(setenv("REFQ_REDIS_PASSWORD", "secret", 1), 0);
+    ck_assert_int_eq(setenv("HOME", "/worker", 1), 0);
+    ck_assert_int_eq(setenv("OTHER", "1", 1), 0);
+    ck_assert_int_eq(unsetenv("PATH"), 0);
+    const char *argv[] = {"env", NULL};
+    const char *env[] = {"MINE=a=b", "HOME=/mine", "REFQ_REDIS=x", "REFQ_FENCE=9", NULL};
+    refq_exec_def def = {.argv = argv, .env = env, .output = REFQ_OUTPUT_TEXT};
+    struct rqt_run run = rqt_run_def(&def, "{}", 0);
+    ck_assert_int_eq(run.kind, RQI_DONE);
+    static const char *const wanted[] = {"REFQ_REF_ID=docs:0123\\n",
+                                         "REFQ_ATTEMPT=2\\n",
+                                         "REFQ_FENCE=7-1\\n",
+                                         "TRACEPARENT=00-aa-bb-01\\n",
+                                         "MINE=a=b\\n",
+                                         "HOME=/mine\\n",
+                                         "PATH=/usr/local/sbin:/usr/local/bin:",
+                                         NULL};
+    for (size_t i = 0; wanted[i] != NULL; i++) {
+        ck_assert_msg(strstr(run.value, wanted[i]) != NULL, "%s not in %s", wanted[i], run.value);
+    }
+    ck_assert_ptr_null(strstr(run.value, "REFQ_REDIS"));
+    ck_assert_ptr_null(strstr(run.value, "OTHER"));
+    ck_assert_ptr_null(strstr(run.value, "/worker"));
+}
+END_TEST
+
+START_TEST(test_path_of_the_definition)
+{
+    rqt_script("my-tool", "echo 42", 0755);
+    char path[128];
+    (void)snprintf(path, sizeof path, "PATH=%s:/bin:/usr/bin", rqt_dir);
+    const char *argv[] = {"my-tool", NULL};
+    const char *env[] = {path, NULL};
+    refq_exec_def def = {.argv = argv, .env = env};
+    struct rqt_run run = rqt_run_def(&def, "{}", 0);
+    rqt_run_expect(&run, RQI_DONE, "42");
+}
+END_TEST
+
+START_TEST(test_what_a_program_inherits)
+{
+    (void)signal(SIGPIPE, SIG_IGN);
+    struct rqt_run run = rqt_run_script("ls /proc/self/fd | tr '\\n' ' '; grep -E 'Sig(Blk|Ign)' "
+                                        "/proc/self/status | tr -d '\\n\\t'; "
+                                        "ps -o pgid= -p $$ | tr -d ' ' | sed \"s/^$$\\$/leader/\"",
+                                        REFQ_OUTPUT_TEXT);
+    /* ls has one more, the directory it reads. */
+    ck_assert_msg(strstr(run.value, "\"0 1 2 3 4 Sig") != NULL, "%s", run.value);
+    ck_assert_ptr_nonnull(strstr(run.value, "SigBlk:0000000000000000"));
+    ck_assert_ptr_nonnull(strstr(run.value, "SigIgn:0000000000000000"));
+    ck_assert_ptr_nonnull(strstr(run.value, "leader"));
+}
+END_TEST
+
+/* --- Suite ------------------------------------------------------------------------------------ */
+
+int main(void)
+{
+    Suite *suite = suite_create("exec_command");
+    TCase *command = rqt_exec_case(suite, "command");
+    tcase_add_test(command, test_argv);
+    tcase_add_test(command, test_argv_check);
+    tcase_add_test(command, test_start_refuses);
+    tcase_add_test(command, test_largest_command_line);
+    tcase_add_test(command, test_environment);
+    tcase_add_test(command, test_path_of_the_definition);
+    tcase_add_test(command, test_what_a_program_inherits);
+    return rqt_suite_main(suite);
+}
