@@ -6,32 +6,19 @@
 #include "base/log.h"
 #include "base/rand.h"
 #include "redis/reader.h"
+#include "redis/request.h"
 #include "redis/stream.h"
 
-#include <errno.h>
 #include <event2/buffer.h>
-#include <event2/bufferevent.h>
 #include <event2/dns.h>
 #include <event2/event.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/queue.h>
 
 #define RETRY_FIRST_MS 50
 #define RETRY_MOST_MS  2000
-#define NEVER          INT64_MAX
-
-struct request {
-    TAILQ_ENTRY(request) link;
-    rqi_reply_cb cb; /* NULL once it has been called: a ghost that waits for its reply */
-    void *arg;
-    int64_t deadline_ms; /* monotonic; NEVER = none */
-    char *bytes;         /* owned; only while waiting for a connection */
-    size_t len;
-};
-TAILQ_HEAD(requests, request);
 
 enum conn_state {
     CONN_DOWN,       /* waits for the retry timer */
@@ -53,20 +40,20 @@ struct rqi_conn {
     void *arg;
 
     enum conn_state state;
-    bool patient;            /* connected once, or told to wait */
-    bool freed;              /* rqi_conn_free() was called while busy */
-    unsigned busy;           /* depth of functions on the stack that use this after callbacks */
-    unsigned failures;       /* connection attempts since it was last up */
-    unsigned handshakes;     /* handshake replies still to come */
-    struct bufferevent *bev; /* owned; NULL while down */
-    redisReader *reader;     /* owned; lives as long as bev */
-    size_t reply_bytes;      /* received of the reply being read */
-    struct requests waiting;
-    struct requests sent;
+    bool patient;        /* connected once, or told to wait */
+    bool freed;          /* rqi_conn_free() was called while busy */
+    unsigned busy;       /* depth of functions on the stack that use this after callbacks */
+    unsigned failures;   /* connection attempts since it was last up */
+    unsigned handshakes; /* handshake replies still to come */
+    rqi_stream *stream;  /* owned; NULL while down */
+    redisReader *reader; /* owned; lives as long as the stream */
+    size_t reply_bytes;  /* received of the reply being read */
+    struct rqi_requests waiting;
+    struct rqi_requests sent;
     size_t waiting_bytes;
     struct event *retry;      /* owned: next connection attempt, or the limit of the current one */
     struct event *deadline;   /* owned: earliest deadline of any request */
-    int64_t next_deadline_ms; /* what `deadline` is armed for; NEVER = not armed */
+    int64_t next_deadline_ms; /* what `deadline` is armed for; RQI_NEVER = not armed */
     refq_error last_error;    /* why it is down, for the text of timeouts */
 };
 
@@ -84,36 +71,10 @@ static void arm(struct event *ev, int64_t ms)
 
 /* --- Requests --------------------------------------------------------------------------------- */
 
-static void request_free(struct request *r)
+static void fail_waiting(rqi_conn *c, const refq_error *err)
 {
-    free(r->bytes);
-    free(r);
-}
-
-/* Calls back with an error; the request itself stays where it is. */
-static void answer_error(struct request *r, const refq_error *err)
-{
-    rqi_reply_cb cb = r->cb;
-    r->cb = NULL;
-    if (cb != NULL) {
-        cb(r->arg, err, NULL);
-    }
-}
-
-/* Fails and removes everything in a queue. Callbacks may add to it: those stay. */
-static void fail_all(rqi_conn *c, struct requests *queue, const refq_error *err)
-{
-    struct requests old = TAILQ_HEAD_INITIALIZER(old);
-    TAILQ_CONCAT(&old, queue, link);
-    if (queue == &c->waiting) {
-        c->waiting_bytes = 0;
-    }
-    struct request *r = NULL;
-    while ((r = TAILQ_FIRST(&old)) != NULL) {
-        TAILQ_REMOVE(&old, r, link);
-        answer_error(r, err);
-        request_free(r);
-    }
+    c->waiting_bytes = 0;
+    rqi_requests_fail(&c->waiting, err);
 }
 
 static void arm_deadline(rqi_conn *c, int64_t deadline_ms)
@@ -125,7 +86,7 @@ static void arm_deadline(rqi_conn *c, int64_t deadline_ms)
     arm(c->deadline, deadline_ms - rqi_mono_ms());
 }
 
-static void time_out(rqi_conn *c, struct request *r)
+static void time_out(rqi_conn *c, rqi_request *r)
 {
     refq_error err;
     if (c->state == CONN_UP) {
@@ -135,51 +96,7 @@ static void time_out(rqi_conn *c, struct request *r)
                        c->url.shown,
                        c->last_error.text[0] != '\0' ? c->last_error.text : "no answer yet");
     }
-    answer_error(r, &err);
-}
-
-/* When a ghost has been silent for another timeout, the server hangs. */
-static int64_t ghost_limit(const rqi_conn *c, const struct request *r)
-{
-    return r->deadline_ms + c->timeout_ms;
-}
-
-/* Moves what is overdue to *late, in order; returns the next deadline. */
-static int64_t collect_waiting(rqi_conn *c, int64_t now, struct requests *late)
-{
-    int64_t next = NEVER;
-    struct request *r = TAILQ_FIRST(&c->waiting);
-    while (r != NULL) {
-        struct request *after = TAILQ_NEXT(r, link);
-        if (r->deadline_ms <= now) {
-            TAILQ_REMOVE(&c->waiting, r, link);
-            c->waiting_bytes -= r->len;
-            TAILQ_INSERT_TAIL(late, r, link);
-        } else if (r->deadline_ms < next) {
-            next = r->deadline_ms;
-        }
-        r = after;
-    }
-    return next;
-}
-
-static struct request *first_late_sent(rqi_conn *c, int64_t now, int64_t *next, bool *hung)
-{
-    struct request *r = NULL;
-    *next = NEVER;
-    TAILQ_FOREACH(r, &c->sent, link)
-    {
-        if (r->deadline_ms == NEVER) {
-            continue;
-        }
-        int64_t at = r->cb != NULL ? r->deadline_ms : ghost_limit(c, r);
-        if (r->cb != NULL && at <= now) {
-            return r;
-        }
-        *hung = *hung || at <= now;
-        *next = at < *next ? at : *next;
-    }
-    return NULL;
+    rqi_request_fail(r, &err);
 }
 
 static void leave(rqi_conn *c);
@@ -190,28 +107,32 @@ static void on_deadline(evutil_socket_t fd, short what, void *arg)
     (void)what;
     rqi_conn *c = arg;
     int64_t now = rqi_mono_ms();
-    bool hung = false;
-    int64_t next_sent = NEVER;
-    struct requests late = TAILQ_HEAD_INITIALIZER(late);
-    struct request *r = NULL;
+    struct rqi_requests late = TAILQ_HEAD_INITIALIZER(late);
+    rqi_request *r = NULL;
 
     c->busy++;
-    c->next_deadline_ms = NEVER;
-    int64_t next_waiting = collect_waiting(c, now, &late);
+    c->next_deadline_ms = RQI_NEVER;
+    int64_t next = rqi_requests_overdue(&c->waiting, now, &late);
+    TAILQ_FOREACH(r, &late, link)
+    {
+        c->waiting_bytes -= r->len;
+    }
     while ((r = TAILQ_FIRST(&late)) != NULL) {
         TAILQ_REMOVE(&late, r, link);
         time_out(c, r);
-        request_free(r);
+        rqi_request_free(r);
     }
     /* Starts over after each callback: it may have changed the queue. */
-    while ((r = first_late_sent(c, now, &next_sent, &hung)) != NULL) {
-        time_out(c, r);
+    rqi_overdue sent = rqi_requests_sent(&c->sent, now, c->timeout_ms);
+    while (sent.late != NULL) {
+        time_out(c, sent.late);
+        sent = rqi_requests_sent(&c->sent, now, c->timeout_ms);
     }
-    if (hung) {
+    if (sent.hung) {
         rqi_conn_reset(c, "the server does not answer");
     }
-    int64_t next = next_sent < next_waiting ? next_sent : next_waiting;
-    if (next != NEVER) {
+    next = sent.next_ms < next ? sent.next_ms : next;
+    if (next != RQI_NEVER) {
         arm_deadline(c, next);
     }
     leave(c);
@@ -221,9 +142,7 @@ static void on_deadline(evutil_socket_t fd, short what, void *arg)
 
 static void destroy(rqi_conn *c)
 {
-    if (c->bev != NULL) {
-        bufferevent_free(c->bev);
-    }
+    rqi_stream_free(c->stream);
     if (c->reader != NULL) {
         redisReaderFree(c->reader);
     }
@@ -257,10 +176,8 @@ static void schedule_retry(rqi_conn *c)
 
 static void close_stream(rqi_conn *c)
 {
-    if (c->bev != NULL) {
-        bufferevent_free(c->bev);
-        c->bev = NULL;
-    }
+    rqi_stream_free(c->stream);
+    c->stream = NULL;
     if (c->reader != NULL) {
         redisReaderFree(c->reader);
         c->reader = NULL;
@@ -288,13 +205,13 @@ static void drop(rqi_conn *c, const refq_error *why)
     }
     refq_error closed;
     (void)rqi_fail(&closed, REFQ_ERR_CLOSED, "lost the connection to Redis: %.180s", reason.text);
-    fail_all(c, &c->sent, &closed);
+    rqi_requests_fail(&c->sent, &closed);
     if (was_up && c->on_down != NULL && !c->freed) {
         c->on_down(c->arg, &reason);
     }
     bool hopeless = !c->patient || reason.code == REFQ_ERR_AUTH;
     if (hopeless) {
-        fail_all(c, &c->waiting, &reason);
+        fail_waiting(c, &reason);
     }
     leave(c);
 }
@@ -309,18 +226,13 @@ void rqi_conn_reset(rqi_conn *c, const char *why)
     drop(c, &err);
 }
 
-static void write_out(rqi_conn *c, const char *bytes, size_t len)
-{
-    (void)bufferevent_write(c->bev, bytes, len);
-}
-
 static void send_waiting(rqi_conn *c)
 {
-    struct request *r = NULL;
+    rqi_request *r = NULL;
     while ((r = TAILQ_FIRST(&c->waiting)) != NULL) {
         TAILQ_REMOVE(&c->waiting, r, link);
         c->waiting_bytes -= r->len;
-        write_out(c, r->bytes, r->len);
+        rqi_stream_write(c->stream, r->bytes, r->len);
         free(r->bytes);
         r->bytes = NULL;
         TAILQ_INSERT_TAIL(&c->sent, r, link);
@@ -361,39 +273,25 @@ static void on_handshake(void *arg, const refq_error *err, const redisReply *rep
     }
 }
 
-static struct request *request_new(rqi_conn *c, int64_t timeout_ms, rqi_reply_cb cb, void *arg)
-{
-    struct request *r = calloc(1, sizeof *r);
-    if (r == NULL) {
-        return NULL;
-    }
-    r->cb = cb;
-    r->arg = arg;
-    if (timeout_ms == 0) {
-        timeout_ms = c->timeout_ms;
-    }
-    r->deadline_ms = timeout_ms < 0 ? NEVER : rqi_mono_ms() + timeout_ms;
-    return r;
-}
-
 static void send_handshake(rqi_conn *c, rqi_cmd *cmd)
 {
     char *bytes = NULL;
     size_t len = 0;
-    struct request *r = request_new(c, -1, on_handshake, c);
+    rqi_request *r = rqi_request_new(-1, on_handshake, c);
     if (r == NULL || rqi_cmd_encode(cmd, &bytes, &len) != REFQ_OK) {
         free(r);
         return;
     }
-    write_out(c, bytes, len);
+    rqi_stream_write(c->stream, bytes, len);
     rqi_cmd_bytes_free(bytes);
     TAILQ_INSERT_TAIL(&c->sent, r, link);
     c->handshakes++;
     rqi_cmd_clear(cmd);
 }
 
-static void start_handshake(rqi_conn *c)
+static void on_open(void *arg)
 {
+    rqi_conn *c = arg;
     rqi_cmd cmd = {0};
     c->state = CONN_HANDSHAKE;
     if (c->url.password[0] != '\0') {
@@ -449,7 +347,7 @@ static void deliver(rqi_conn *c, const redisReply *reply)
             return;
         }
     }
-    struct request *r = TAILQ_FIRST(&c->sent);
+    rqi_request *r = TAILQ_FIRST(&c->sent);
     if (r == NULL) {
         rqi_conn_reset(c, "the server answered a question nobody asked");
         return;
@@ -471,7 +369,7 @@ static void deliver(rqi_conn *c, const redisReply *reply)
     if (r->cb != NULL) {
         r->cb(r->arg, failed ? &err : NULL, failed ? NULL : reply);
     }
-    request_free(r);
+    rqi_request_free(r);
 }
 
 static void on_protocol_error(rqi_conn *c)
@@ -500,10 +398,9 @@ static void take_replies(rqi_conn *c)
     }
 }
 
-static void on_read(struct bufferevent *bev, void *arg)
+static void on_bytes(void *arg, struct evbuffer *in)
 {
     rqi_conn *c = arg;
-    struct evbuffer *in = bufferevent_get_input(bev);
     c->busy++;
     while (c->reader != NULL && !c->freed && evbuffer_get_length(in) > 0) {
         struct evbuffer_iovec piece;
@@ -523,29 +420,9 @@ static void on_read(struct bufferevent *bev, void *arg)
     leave(c);
 }
 
-static void on_event(struct bufferevent *bev, short what, void *arg)
+static void on_broken(void *arg, const refq_error *why)
 {
-    rqi_conn *c = arg;
-    int saved = EVUTIL_SOCKET_ERROR();
-    if (what & BEV_EVENT_CONNECTED) {
-        start_handshake(c);
-        return;
-    }
-    refq_error err;
-    int dns = bufferevent_socket_get_dns_error(bev);
-    if (dns != 0) {
-        (void)rqi_fail(&err, REFQ_ERR_IO, "cannot find the host '%s': %s", c->url.host,
-                       evutil_gai_strerror(dns));
-    } else if (c->state == CONN_CONNECTING) {
-        (void)rqi_fail(&err, REFQ_ERR_IO, "cannot connect to Redis at %s: %s", c->url.shown,
-                       strerror(saved));
-    } else {
-        (void)rqi_fail(&err, REFQ_ERR_IO, "%s at %s",
-                       (what & BEV_EVENT_EOF) ? "the server closed the connection"
-                                              : strerror(saved),
-                       c->url.shown);
-    }
-    drop(c, &err);
+    drop(arg, why);
 }
 
 /* The timer means "try again" while down and "this takes too long" while connecting. */
@@ -574,12 +451,17 @@ static void connect_now(rqi_conn *c)
         drop(c, &err);
         return;
     }
-    if (rqi_stream_open(c->base, &c->url, &c->dns, &c->bev, &err) != REFQ_OK) {
+    rqi_stream_options o = {.base = c->base,
+                            .dns = &c->dns,
+                            .url = &c->url,
+                            .on_open = on_open,
+                            .on_bytes = on_bytes,
+                            .on_broken = on_broken,
+                            .arg = c};
+    if (rqi_stream_new(&o, &c->stream, &err) != REFQ_OK) {
         drop(c, &err);
         return;
     }
-    bufferevent_setcb(c->bev, on_read, NULL, on_event, c);
-    (void)bufferevent_enable(c->bev, EV_READ | EV_WRITE);
     arm(c->retry, c->timeout_ms);
 }
 
@@ -600,7 +482,7 @@ refq_err rqi_conn_new(const rqi_conn_options *options, rqi_conn **ret, refq_erro
     c->on_down = options->on_down;
     c->on_push = options->on_push;
     c->arg = options->arg;
-    c->next_deadline_ms = NEVER;
+    c->next_deadline_ms = RQI_NEVER;
     (void)snprintf(c->name, sizeof c->name, "%s", options->name);
     TAILQ_INIT(&c->waiting);
     TAILQ_INIT(&c->sent);
@@ -649,22 +531,8 @@ static void refuse(rqi_conn *c, refq_err code, rqi_reply_cb cb, void *arg)
 
 static size_t queued_bytes(const rqi_conn *c)
 {
-    size_t out = c->bev != NULL ? evbuffer_get_length(bufferevent_get_output(c->bev)) : 0;
+    size_t out = c->stream != NULL ? rqi_stream_queued(c->stream) : 0;
     return out + c->waiting_bytes;
-}
-
-/* Keeps the bytes until there is a connection; false when out of memory. */
-static bool keep_bytes(rqi_conn *c, struct request *r, const char *bytes, size_t len)
-{
-    r->bytes = malloc(len);
-    if (r->bytes == NULL) {
-        return false;
-    }
-    memcpy(r->bytes, bytes, len);
-    r->len = len;
-    c->waiting_bytes += len;
-    TAILQ_INSERT_TAIL(&c->waiting, r, link);
-    return true;
 }
 
 void rqi_conn_send_bytes(rqi_conn *c, const char *bytes, size_t len, int64_t timeout_ms,
@@ -680,20 +548,23 @@ void rqi_conn_send_bytes(rqi_conn *c, const char *bytes, size_t len, int64_t tim
         refuse(c, REFQ_ERR_FULL, cb, arg);
         return;
     }
-    struct request *r = request_new(c, timeout_ms, cb, arg);
+    rqi_request *r = rqi_request_new(timeout_ms != 0 ? timeout_ms : c->timeout_ms, cb, arg);
     if (r == NULL) {
         refuse(c, REFQ_ERR_NOMEM, cb, arg);
         return;
     }
     if (c->state == CONN_UP) {
-        write_out(c, bytes, len);
+        rqi_stream_write(c->stream, bytes, len);
         TAILQ_INSERT_TAIL(&c->sent, r, link);
-    } else if (!keep_bytes(c, r, bytes, len)) {
-        free(r);
+    } else if (rqi_request_keep(r, bytes, len)) {
+        c->waiting_bytes += len;
+        TAILQ_INSERT_TAIL(&c->waiting, r, link);
+    } else {
+        rqi_request_free(r);
         refuse(c, REFQ_ERR_NOMEM, cb, arg);
         return;
     }
-    if (r->deadline_ms != NEVER) {
+    if (r->deadline_ms != RQI_NEVER) {
         arm_deadline(c, r->deadline_ms);
     }
 }
@@ -727,10 +598,7 @@ void rqi_conn_free(rqi_conn *c)
     c->state = CONN_DOWN;
     (void)evtimer_del(c->retry);
     (void)evtimer_del(c->deadline);
-    if (c->bev != NULL) {
-        bufferevent_disable(c->bev, EV_READ | EV_WRITE);
-    }
-    fail_all(c, &c->sent, &err);
-    fail_all(c, &c->waiting, &err);
+    rqi_requests_fail(&c->sent, &err);
+    fail_waiting(c, &err);
     leave(c);
 }

@@ -1,22 +1,46 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Opening a byte stream to the server: the one place that knows kinds of transport.
+ * A byte stream to a server: the one place that knows kinds of transport.
  *
- * DESIGN. Everything above works on a libevent bufferevent and does not know what is below it.
- * Another transport (TLS) is another file with a function of this shape, chosen by the URL.
+ * DESIGN. Everything above writes bytes, is handed bytes, and is told once, in a
+ * sentence for a person, why a stream has ended. A stream never reconnects:
+ * its owner frees it and opens another one.
+ *
+ * All calls come from the loop's thread; callbacks come from the loop only, and
+ * may free the stream.
  */
 #ifndef RQI_REDIS_STREAM_H
 #define RQI_REDIS_STREAM_H
 
 #include "redis/url.h"
 
-struct bufferevent;
+#include <stddef.h>
+
+struct evbuffer;
 struct event_base;
 struct evdns_base;
 
-/* Starts connecting; the bufferevent reports BEV_EVENT_CONNECTED or an error by itself. `dns` is
- * created when first needed and owned by the caller. *ret is owned by the caller. */
-refq_err rqi_stream_open(struct event_base *base, const rqi_url *url, struct evdns_base **dns,
-                         struct bufferevent **ret, refq_error *err);
+typedef struct rqi_stream rqi_stream;
+
+typedef struct rqi_stream_options {
+    struct event_base *base;    /* borrowed */
+    struct evdns_base **dns;    /* made when first needed; owned by the caller */
+    const rqi_url *url;         /* borrowed for the stream's life */
+    void (*on_open)(void *arg); /* bytes may be written */
+    void (*on_bytes)(void *arg, struct evbuffer *in);    /* drain what was used */
+    void (*on_broken)(void *arg, const refq_error *why); /* at most once; free it then or later */
+    void *arg;
+} rqi_stream_options;
+
+/* Starts connecting. *ret is owned by the caller. */
+refq_err rqi_stream_new(const rqi_stream_options *options, rqi_stream **ret, refq_error *err);
+
+void rqi_stream_write(rqi_stream *s, const char *bytes, size_t len);
+
+/* Bytes written that the kernel has not taken yet. */
+size_t rqi_stream_queued(const rqi_stream *s);
+
+/* No callback comes after this. NULL is fine. */
+void rqi_stream_free(rqi_stream *s);
 
 #endif
