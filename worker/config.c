@@ -71,6 +71,8 @@ static const rqi_key task_keys[] = {
     {"max_output", rqi_read_size, TASK(exec.max_output), RANGE(1, 200 * MIB, "1 byte to 200MiB")},
     {"kill_grace", rqi_read_duration, TASK(exec.kill_grace_ms),
      RANGE(1, 10 * MINUTE, "1ms to 10m")},
+    {"log_tail", rqi_read_size, TASK(exec.log_tail), RANGE(1, 65536, "1 byte to 64KiB")},
+    {"progress", rqi_read_progress, .offset = 0},
     {"allow_dash", rqi_read_flag, .offset = TASK(exec.allow_dash)},
     {"input_schema", rqi_read_schema, TASK(def.input_schema), .max = 65536},
     {"output_schema", rqi_read_schema, TASK(def.output_schema), .max = 65536},

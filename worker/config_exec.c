@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "place.h"
 #include "run/argv.h"
+#include "run/scrape.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -267,6 +268,21 @@ refq_err rqi_read_env(const rqi_reading *r, const rqi_key *key, const rqi_yaml_n
     }
     task->exec.env = env;
     return read_pairs(r, node, env);
+}
+
+/* --- progress ----------------------------------------------------------------------------------
+ */
+
+refq_err rqi_read_progress(const rqi_reading *r, const rqi_key *key, const rqi_yaml_node *node,
+                           void *target)
+{
+    rqi_config_task *task = target;
+    refq_error inner;
+    refq_err e = rqi_read_scalar(r, key->name, node, &task->exec.progress);
+    if (e != REFQ_OK || (e = rqi_scrape_check(task->exec.progress, &inner)) == REFQ_OK) {
+        return e;
+    }
+    return rqi_fail_at(r->err, e, r->file, node->line, "%s", inner.text);
 }
 
 /* --- All of it ---------------------------------------------------------------------------------

@@ -8,6 +8,7 @@
 
 rqi_read_fn rqi_read_exec;      /* argv */
 rqi_read_fn rqi_read_directory; /* made absolute */
+rqi_read_fn rqi_read_progress;  /* checked */
 rqi_read_fn rqi_read_env;       /* a map, or a list of NAME=VALUE */
 
 /* Defaults and checks that need several keys; after all of them are read. */

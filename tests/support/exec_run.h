@@ -26,7 +26,7 @@ struct rqt_run {
     char value[8192]; /* its start */
     size_t value_len;
     char error[RQI_ERROR_MAX];
-    char tail[RQI_TAIL_MAX + 1];
+    char tail[65536 + 1];
     int marked; /* processes with `mark` when the end was reported */
     const char *mark;
     int n_progress;

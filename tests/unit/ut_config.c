@@ -102,6 +102,16 @@ static const struct {
     {HEAD "    env: {REFQ_REF_ID: x}\n",
      "5: env: REFQ_REF_ID cannot be given here; REFQ_... and TRACEPARENT are the worker's"},
     {HEAD "    env: {A: {}}\n", "5: env: A must be a text, not a map"},
+    /* how programs are followed and bounded */
+    {HEAD "    progress: [a]\n", "5: progress must be a text, not a list"},
+    {HEAD "    progress: '([0-9]+'\n", "5: progress: '([0-9]+' is not an extended regular "
+                                       "expression: Unmatched ( or \\("},
+    {HEAD "    progress: '[0-9]+%'\n",
+     "5: progress: '[0-9]+%' has no group; write for example page ([0-9]+) of ([0-9]+), or "
+     "([0-9.]+)% for a percentage"},
+    {HEAD "    log_tail: 65KiB\n", "5: log_tail: '65KiB' is out of range; allowed are 1 byte to "
+                                   "64KiB"},
+    {HEAD "    log_tail: 0\n", "5: log_tail: '0' is out of range; allowed are 1 byte to 64KiB"},
     /* values */
     {HEAD "    input: file\n", "5: input: 'file' is not one of json, none"},
     {HEAD "    output: file\n", "5: output: 'file' is not one of json, text, base64"},
@@ -387,6 +397,16 @@ START_TEST(leaves_defaults_to_the_library)
 }
 END_TEST
 
+START_TEST(reads_how_programs_are_followed)
+{
+    rqi_config config =
+        parse_good(HEAD "    progress: 'page ([0-9]+) of ([0-9]+)'\n    log_tail: 8KiB\n");
+    ck_assert_str_eq(config.tasks[0].exec.progress, "page ([0-9]+) of ([0-9]+)");
+    ck_assert_uint_eq(config.tasks[0].exec.log_tail, 8192);
+    rqi_config_done(&config);
+}
+END_TEST
+
 START_TEST(no_retries_means_none)
 {
     rqi_config config = parse_good(HEAD "    max_retries: 0\n");
@@ -633,6 +653,7 @@ static TCase *accepted(void)
     tcase_add_test(t, reads_how_to_start);
     tcase_add_test(t, keeps_braces_of_folders);
     tcase_add_test(t, leaves_defaults_to_the_library);
+    tcase_add_test(t, reads_how_programs_are_followed);
     tcase_add_test(t, no_retries_means_none);
     tcase_add_test(t, completes_a_partial_backoff);
     tcase_add_loop_test(t, schema_values, 0, (int)(sizeof values / sizeof values[0]));

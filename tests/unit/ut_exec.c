@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Programs, what they print and how they end, with real processes. */
 #include "base/clock.h"
+#include "run/exec_def.h"
+#include "run/tail.h"
 #include "support/exec_run.h"
 
 #include <stdio.h>
@@ -179,9 +181,27 @@ START_TEST(test_stderr_tail)
                        "done; printf 'x\\377y\\n' >&2; exit 1",
                        REFQ_OUTPUT_JSON);
     rqt_run_expect(&run, RQI_RETRYABLE, "exit 1: x?y");
-    ck_assert_uint_le(strlen(run.tail), RQI_TAIL_MAX);
-    ck_assert_uint_gt(strlen(run.tail), RQI_TAIL_MAX - 20);
+    ck_assert_uint_le(strlen(run.tail), RQI_TAIL_DEFAULT);
+    ck_assert_uint_gt(strlen(run.tail), RQI_TAIL_DEFAULT - 20);
     ck_assert_int_eq(strncmp(run.tail, "line ", 5), 0);
+}
+END_TEST
+
+START_TEST(test_stderr_tail_of_a_size)
+{
+    rqt_script("script", "head -c 200000 /dev/zero | tr '\\0' x >&2; echo end >&2; echo 1", 0755);
+    const char *argv[] = {"./script", NULL};
+    refq_exec_def def = {.argv = argv, .directory = rqt_dir, .log_tail = 65536};
+    struct rqt_run run = rqt_run_def(&def, "{}", 0);
+    rqt_run_expect(&run, RQI_DONE, "1"); /* the tail is kept on success too */
+    ck_assert_uint_eq(strlen(run.tail), 65536);
+    ck_assert_str_eq(run.tail + 65536 - 5, "xend\n");
+    def.log_tail = 10;
+    run = rqt_run_def(&def, "{}", 0);
+    ck_assert_str_eq(run.tail, "xxxxxxend\n");
+    def.log_tail = 65537;
+    ck_assert_int_eq(rqi_exec_def_check(&def, &rqt_error), REFQ_ERR_LIMIT);
+    ck_assert_str_eq(rqt_error.text, "log_tail is at most 64 KiB");
 }
 END_TEST
 
@@ -320,6 +340,7 @@ int main(void)
     tcase_add_test(ends, test_exit_codes);
     tcase_add_test(ends, test_cannot_execute);
     tcase_add_test(ends, test_stderr_tail);
+    tcase_add_test(ends, test_stderr_tail_of_a_size);
     tcase_add_test(ends, test_timeout);
     tcase_add_test(ends, test_cancel);
     tcase_add_test(ends, test_cancel_before_it_runs);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* What a program says while it runs: fd 3 and stderr. */
+#include "run/exec_def.h"
 #include "run/lines.h"
 #include "run/progress.h"
+#include "run/scrape.h"
 #include "run/tail.h"
 #include "run/text.h"
 #include "support/exec_run.h"
@@ -91,11 +93,11 @@ START_TEST(test_tail_and_text)
 {
     rqi_tail tail = {0};
     char text[] = "\303\274\303\274";
-    for (int i = 0; i < RQI_TAIL_MAX; i++) {
+    for (size_t i = 0; i < RQI_TAIL_DEFAULT; i++) {
         rqi_tail_add(&tail, text + 1, 2);
     }
     rqi_buf out = rqi_tail_take(&tail);
-    ck_assert_uint_gt(out.len, RQI_TAIL_MAX - 4);
+    ck_assert_uint_gt(out.len, RQI_TAIL_DEFAULT - 4);
     ck_assert_int_ne(out.ptr[0], '?');
     rqi_buf_done(&out);
     out = rqi_tail_take(&tail);
@@ -111,6 +113,123 @@ START_TEST(test_tail_and_text)
 }
 END_TEST
 
+/* --- A pattern on stderr ---------------------------------------------------------------------- */
+
+static void note_scraped(void *arg, int64_t current, int64_t total)
+{
+    rqi_buf_addf(arg, "%lld/%lld ", (long long)current, (long long)total);
+}
+
+/* What a pattern finds in text that comes in pieces of `piece` bytes. */
+static void expect_scraped(const char *pattern, const char *text, size_t piece, const char *want)
+{
+    rqi_scrape *scrape = NULL;
+    rqi_buf seen = {0};
+    ck_assert_msg(rqi_scrape_new(pattern, &scrape, &rqt_error) == REFQ_OK, "%s", rqt_error.text);
+    size_t len = strlen(text);
+    for (size_t at = 0; at < len; at += piece) {
+        size_t n = len - at < piece ? len - at : piece;
+        rqi_scrape_add(scrape, text + at, n, note_scraped, &seen);
+    }
+    ck_assert_msg(strcmp(rqi_buf_str(&seen), want) == 0, "%s in '%s': %s", pattern, text,
+                  rqi_buf_str(&seen));
+    rqi_scrape_free(scrape);
+    rqi_buf_done(&seen);
+}
+
+START_TEST(test_pattern_finds)
+{
+    static const char pages[] = "page ([0-9]+) of ([0-9]+)";
+    expect_scraped(pages, "page 1 of 12\npage 2 of 12\nother\n", 1, "1/12 2/12 ");
+    expect_scraped(pages, "page 1 of 12\npage 2 of 12\nother\n", 1000, "2/12 ");
+    expect_scraped(pages, "page 1 of 12\npage 2 of 12\nother\n", 20, "1/12 2/12 ");
+    expect_scraped(pages, "page 1 of 12", 1, "");
+    expect_scraped("([0-9.]+)%", "\r 5.9%\r45.25%\r100%\r101%\r", 1, "5/100 45/100 100/100 ");
+    expect_scraped("([0-9.]+)%", "1.2.3%\n.5%\n%\n", 1, "");
+    expect_scraped("(.*)%", "12x%\n", 1, "");
+    expect_scraped("([0-9]+)/([0-9.]+)", "3.9/4.5\n1/2\n", 4, "9/4 1/2 ");
+    expect_scraped("([0-9]+)(/[0-9]+)?$", "3\n4/5\n", 2, "3/0 ");
+    expect_scraped("([0-9]+)", "9999999999999999999\n", 1, "");
+    expect_scraped("(ab|cd) ([0-9]+)", "ab 5\n", 1, "");
+}
+END_TEST
+
+START_TEST(test_pattern_with_hostile_lines)
+{
+    static char text[3 * RQI_SCRAPE_LINE_MAX];
+    memset(text, '7', sizeof text - 1);
+    expect_scraped("([0-9])%", text, 1000, "");
+    (void)snprintf(text + sizeof text - 20, 20, "5%%\n8%%\n");
+    expect_scraped("([0-9])%", text, 1000, "8/100 ");
+    expect_scraped("([0-9])%", text, sizeof text, "8/100 ");
+    memset(text, '\n', sizeof text - 1);
+    memcpy(text, "5%", 2);
+    /* Of a chunk with more lines only the newest ones are looked at. */
+    expect_scraped("([0-9])%", text, sizeof text, "");
+    expect_scraped("([0-9])%", text, 10, "5/100 ");
+    /* Nor more of them than one line of the largest size may cost. */
+    memset(text, ' ', sizeof text - 1);
+    memcpy(text, "5%", 2);
+    text[RQI_SCRAPE_LINE_MAX] = '\n';
+    text[2 * RQI_SCRAPE_LINE_MAX + 1] = '\n';
+    expect_scraped("([0-9])%", text, sizeof text, "");
+    expect_scraped("([0-9])%", text, RQI_SCRAPE_LINE_MAX + 1, "5/100 ");
+    rqi_scrape *scrape = NULL;
+    rqi_buf seen = {0};
+    ck_assert_int_eq(rqi_scrape_new("([0-9])%", &scrape, &rqt_error), REFQ_OK);
+    rqi_scrape_add(scrape, "\0005%\n\000\n", 6, note_scraped, &seen);
+    ck_assert_str_eq(rqi_buf_str(&seen), "");
+    rqi_scrape_add(scrape, "6%\n", 3, note_scraped, &seen);
+    ck_assert_str_eq(rqi_buf_str(&seen), "6/100 ");
+    rqi_scrape_free(scrape);
+    rqi_buf_done(&seen);
+}
+END_TEST
+
+START_TEST(test_pattern_check)
+{
+    static const struct {
+        const char *pattern;
+        refq_err code;
+        const char *says;
+    } bad[] = {
+        {"([0-9]+", REFQ_ERR_INVALID, "not an extended regular expression: Unmatched ( or \\("},
+        {"[0-9]+%", REFQ_ERR_INVALID, "has no group; write for example page ([0-9]+) of"},
+        {"", REFQ_ERR_INVALID, "has no group"},
+        {"(a)\\1", REFQ_ERR_INVALID, "back-references such as \\1 are not supported"},
+        {"(((a{1,250}){1,250}){1,250})", REFQ_ERR_LIMIT, "multiply to more than 1000"},
+        {"(a{99999999999999999999})", REFQ_ERR_LIMIT, "multiply to more than 1000"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        ck_assert_int_eq(rqi_scrape_check(bad[i].pattern, &rqt_error), bad[i].code);
+        ck_assert_msg(strstr(rqt_error.text, bad[i].says) != NULL, "%s", rqt_error.text);
+    }
+    char pattern[300];
+    (void)snprintf(pattern, sizeof pattern, "(%0255d)", 0);
+    ck_assert_int_eq(rqi_scrape_check(pattern, &rqt_error), REFQ_ERR_LIMIT);
+    ck_assert_int_eq(rqi_scrape_check("\\\\1 ([0-9]{1,3})\\", &rqt_error), REFQ_ERR_INVALID);
+    ck_assert_int_eq(rqi_scrape_check("\\\\1 ([0-9]{1,3})", &rqt_error), REFQ_OK);
+    const char *argv[] = {"true", NULL};
+    refq_exec_def def = {.argv = argv, .progress = "("};
+    ck_assert_int_eq(rqi_exec_def_check(&def, &rqt_error), REFQ_ERR_INVALID);
+}
+END_TEST
+
+START_TEST(test_progress_of_stderr)
+{
+    rqt_script("script", "printf 'begin\\n10%%\\r' >&2; printf '55.5%%\\rend' >&2; echo 1", 0755);
+    const char *argv[] = {"./script", NULL};
+    refq_exec_def def = {.argv = argv, .directory = rqt_dir, .progress = "([0-9.]+)%"};
+    struct rqt_run run = rqt_run_def(&def, "{}", 0);
+    rqt_run_expect(&run, RQI_DONE, "1");
+    ck_assert_int_ge(run.n_progress, 1);
+    ck_assert_int_eq(run.current, 55);
+    ck_assert_int_eq(run.total, 100);
+    ck_assert_str_eq(run.message, "(none)");
+    ck_assert_str_eq(run.tail, "begin\n10%\r55.5%\rend");
+}
+END_TEST
+
 /* --- Suite ------------------------------------------------------------------------------------ */
 
 int main(void)
@@ -121,5 +240,10 @@ int main(void)
     tcase_add_test(progress, test_progress_lines);
     tcase_add_test(progress, test_lines);
     tcase_add_test(progress, test_tail_and_text);
+    TCase *pattern = rqt_exec_case(suite, "pattern");
+    tcase_add_test(pattern, test_pattern_finds);
+    tcase_add_test(pattern, test_pattern_with_hostile_lines);
+    tcase_add_test(pattern, test_pattern_check);
+    tcase_add_test(pattern, test_progress_of_stderr);
     return rqt_suite_main(suite);
 }

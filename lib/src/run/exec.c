@@ -15,6 +15,7 @@
 #include "run/lines.h"
 #include "run/pipes.h"
 #include "run/progress.h"
+#include "run/scrape.h"
 #include "run/tail.h"
 #include "run/verdict.h"
 
@@ -48,6 +49,7 @@ struct rqi_exec {
     rqi_buf out;
     rqi_tail tail;
     rqi_lines lines;
+    rqi_scrape *scrape; /* NULL = no pattern */
     size_t max_output;
     bool stopping; /* TERM was sent */
     bool cancelled;
@@ -125,9 +127,24 @@ static void take_out(rqi_exec *e, const char *data, size_t len)
     rqi_buf_add(&e->out, data, len);
 }
 
+static void report_progress(const rqi_exec *e, int64_t current, int64_t total, const char *message)
+{
+    if (e->call.on_progress != NULL && !e->cancelled) {
+        e->call.on_progress(e->call.arg, current, total, message);
+    }
+}
+
+static void on_scraped(void *arg, int64_t current, int64_t total)
+{
+    report_progress(arg, current, total, NULL);
+}
+
 static void take_log(rqi_exec *e, const char *data, size_t len)
 {
     rqi_tail_add(&e->tail, data, len);
+    if (e->scrape != NULL) {
+        rqi_scrape_add(e->scrape, data, len, on_scraped, e);
+    }
 }
 
 static void log_ignored(const rqi_exec *e, const char *line)
@@ -148,9 +165,7 @@ static void on_line(void *arg, const char *line, size_t len)
         log_ignored(e, line);
         return;
     }
-    if (e->call.on_progress != NULL && !e->cancelled) {
-        e->call.on_progress(e->call.arg, p.current, p.total, p.has_message ? p.message : NULL);
-    }
+    report_progress(e, p.current, p.total, p.has_message ? p.message : NULL);
 }
 
 static void take_control(rqi_exec *e, const char *data, size_t len)
@@ -199,6 +214,7 @@ static void exec_free(rqi_exec *e)
     rqi_buf_done(&e->out);
     rqi_buf_done(&e->tail.buf);
     rqi_lines_done(&e->lines);
+    rqi_scrape_free(e->scrape);
     free(e);
 }
 
@@ -310,13 +326,19 @@ refq_err rqi_exec_start(rqi_keeper *keeper, const rqi_exec_call *call, rqi_exec 
     e->keeper = keeper;
     e->call = *call;
     e->max_output = max_output_of(call->def);
+    e->tail.max = call->def->log_tail;
     bool piped = call->def->input == REFQ_INPUT_JSON;
     refq_err code = rqi_pipes_open(&e->pipes, piped ? &call->args : NULL, err);
     if (code != REFQ_OK) {
         free(e);
         return code;
     }
-    code = watch_streams(e, err);
+    if (call->def->progress != NULL) {
+        code = rqi_scrape_new(call->def->progress, &e->scrape, err);
+    }
+    if (code == REFQ_OK) {
+        code = watch_streams(e, err);
+    }
     if (code == REFQ_OK) {
         code = spawn(e, call, err);
     }

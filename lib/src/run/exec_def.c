@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "run/argv.h"
+#include "run/scrape.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -10,13 +11,22 @@
 #define OUTPUT_DEFAULT ((size_t)16 << 20)
 #define OUTPUT_MAX     ((size_t)200 << 20) /* below what a reader takes as one reply */
 #define KILL_GRACE_MS  5000
+#define LOG_TAIL       4096
+#define LOG_TAIL_MAX   65536
 
 refq_err rqi_exec_def_check(const refq_exec_def *def, refq_error *err)
 {
     if (def->max_output > OUTPUT_MAX) {
         return rqi_fail(err, REFQ_ERR_LIMIT, "max_output is at most %zu MiB", OUTPUT_MAX >> 20);
     }
-    return rqi_argv_check(def->argv, err);
+    if (def->log_tail > LOG_TAIL_MAX) {
+        return rqi_fail(err, REFQ_ERR_LIMIT, "log_tail is at most %d KiB", LOG_TAIL_MAX / 1024);
+    }
+    refq_err code = rqi_argv_check(def->argv, err);
+    if (code == REFQ_OK && def->progress != NULL) {
+        code = rqi_scrape_check(def->progress, err);
+    }
+    return code;
 }
 
 /* Copies text when set; *ok turns false when there is no memory. */
@@ -56,8 +66,10 @@ refq_err rqi_exec_def_copy(const refq_exec_def *def, refq_exec_def *ret, refq_er
     out.argv = copy_list(def->argv, &ok);
     out.env = copy_list(def->env, &ok);
     out.directory = copy(def->directory, &ok);
+    out.progress = copy(def->progress, &ok);
     out.max_output = def->max_output != 0 ? def->max_output : OUTPUT_DEFAULT;
     out.kill_grace_ms = def->kill_grace_ms != 0 ? def->kill_grace_ms : KILL_GRACE_MS;
+    out.log_tail = def->log_tail != 0 ? def->log_tail : LOG_TAIL;
     if (!ok) {
         rqi_exec_def_done(&out);
         return rqi_fail(err, REFQ_ERR_NOMEM, "out of memory for the definition of a program");
@@ -69,6 +81,7 @@ refq_err rqi_exec_def_copy(const refq_exec_def *def, refq_exec_def *ret, refq_er
 void rqi_exec_def_done(refq_exec_def *def)
 {
     free((void *)def->directory);
+    free((void *)def->progress);
     free_list(def->argv);
     free_list(def->env);
     *def = (refq_exec_def){0};

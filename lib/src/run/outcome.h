@@ -16,13 +16,12 @@ typedef enum rqi_outcome_kind {
 } rqi_outcome_kind;
 
 #define RQI_ERROR_MAX 2048 /* bytes of an error text */
-#define RQI_TAIL_MAX  4096 /* bytes kept of a program's stderr */
 
 typedef struct rqi_outcome {
     rqi_outcome_kind kind;
     rqi_buf value;             /* RQI_DONE only; owned */
     char error[RQI_ERROR_MAX]; /* valid UTF-8, one or a few lines; empty when done */
-    rqi_buf log_tail;          /* last bytes of stderr, valid UTF-8; owned; may be empty */
+    rqi_buf log_tail;          /* last bytes of stderr, however it ended; valid UTF-8; owned */
     int64_t retry_after_ms;    /* -1 = by backoff */
     bool lost;                 /* nobody knows how it ended: no failure of the handler */
 } rqi_outcome;

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "run/tail.h"
 
-#include "run/outcome.h"
 #include "run/text.h"
 
 #include <string.h>
+
+static size_t max_of(const rqi_tail *tail)
+{
+    return tail->max != 0 ? tail->max : RQI_TAIL_DEFAULT;
+}
 
 static void keep_last(rqi_tail *tail, size_t max)
 {
@@ -16,16 +20,17 @@ static void keep_last(rqi_tail *tail, size_t max)
 
 void rqi_tail_add(rqi_tail *tail, const char *data, size_t len)
 {
-    if (len > RQI_TAIL_MAX) {
-        data += len - RQI_TAIL_MAX;
-        len = RQI_TAIL_MAX;
+    size_t max = max_of(tail);
+    if (len > max) {
+        data += len - max;
+        len = max;
         tail->cut = true;
         rqi_buf_clear(&tail->buf);
     }
     rqi_buf_add(&tail->buf, data, len);
     /* Not at every call: moving the kept bytes for each short line would be most of the work. */
-    if (tail->buf.len > (size_t)4 * RQI_TAIL_MAX) {
-        keep_last(tail, RQI_TAIL_MAX);
+    if (tail->buf.len > 4 * max) {
+        keep_last(tail, max);
     }
 }
 
@@ -45,7 +50,7 @@ static size_t broken_start(const rqi_buf *buf)
 
 rqi_buf rqi_tail_take(rqi_tail *tail)
 {
-    keep_last(tail, RQI_TAIL_MAX);
+    keep_last(tail, max_of(tail));
     if (tail->cut && tail->buf.len > 0) {
         rqi_buf_consume(&tail->buf, broken_start(&tail->buf));
     }
@@ -53,7 +58,7 @@ rqi_buf rqi_tail_take(rqi_tail *tail)
         rqi_text_clean(tail->buf.ptr, tail->buf.len);
     }
     rqi_buf out = tail->buf;
-    *tail = (rqi_tail){0};
+    *tail = (rqi_tail){.max = tail->max};
     return out;
 }
 
