@@ -73,6 +73,7 @@ static const rqi_key task_keys[] = {
      RANGE(1, 10 * MINUTE, "1ms to 10m")},
     {"log_tail", rqi_read_size, TASK(exec.log_tail), RANGE(1, 65536, "1 byte to 64KiB")},
     {"progress", rqi_read_progress, .offset = 0},
+    {"limits", rqi_read_limits, .offset = 0},
     {"allow_dash", rqi_read_flag, .offset = TASK(exec.allow_dash)},
     {"input_schema", rqi_read_schema, TASK(def.input_schema), .max = 65536},
     {"output_schema", rqi_read_schema, TASK(def.output_schema), .max = 65536},

@@ -285,6 +285,30 @@ refq_err rqi_read_progress(const rqi_reading *r, const rqi_key *key, const rqi_y
     return rqi_fail_at(r->err, e, r->file, node->line, "%s", inner.text);
 }
 
+/* --- limits ------------------------------------------------------------------------------------
+ */
+
+#define LIMIT(member)       offsetof(refq_exec_limits, member)
+#define RANGE(lo, hi, text) .min = (lo), .max = (hi), .allowed = (text)
+#define TIB                 ((int64_t)1 << 40)
+#define DAY_MS              ((int64_t)24 * 3600 * 1000)
+
+static const rqi_key limit_keys[] = {
+    {"memory", rqi_read_size, LIMIT(memory), RANGE(1 << 20, TIB, "1MiB to 1024GiB")},
+    {"open_files", rqi_read_count, LIMIT(open_files), RANGE(16, 1048576, "16 to 1048576")},
+    {"cpu", rqi_read_duration, LIMIT(cpu_ms), RANGE(1000, 30 * DAY_MS, "1s to 30d")},
+    {"file_size", rqi_read_size, LIMIT(file_size), RANGE(1, TIB, "1 byte to 1024GiB")},
+    {"processes", rqi_read_count, LIMIT(processes), RANGE(1, 4194304, "1 to 4194304")},
+};
+
+refq_err rqi_read_limits(const rqi_reading *r, const rqi_key *key, const rqi_yaml_node *node,
+                         void *target)
+{
+    rqi_config_task *task = target;
+    return rqi_read_map(r, key->name, node, limit_keys, sizeof limit_keys / sizeof limit_keys[0],
+                        &task->exec.limits);
+}
+
 /* --- All of it ---------------------------------------------------------------------------------
  */
 

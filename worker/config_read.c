@@ -139,6 +139,23 @@ refq_err rqi_read_retries(const rqi_reading *r, const rqi_key *key, const rqi_ya
     return REFQ_OK;
 }
 
+refq_err rqi_read_count(const rqi_reading *r, const rqi_key *key, const rqi_yaml_node *node,
+                        void *target)
+{
+    const char *text = "";
+    refq_error inner;
+    int64_t value = 0;
+    refq_err e = rqi_read_scalar(r, key->name, node, &text);
+    if (e != REFQ_OK) {
+        return e;
+    }
+    if (rqi_parse_int(text, key->min, key->max, &value, &inner) != REFQ_OK) {
+        return not_parsed(r, key, node, &inner);
+    }
+    *(unsigned *)at(target, key) = (unsigned)value;
+    return REFQ_OK;
+}
+
 refq_err rqi_read_number(const rqi_reading *r, const rqi_key *key, const rqi_yaml_node *node,
                          void *target)
 {

@@ -50,6 +50,7 @@ rqi_read_fn rqi_read_text;     /* const char *; at most max bytes */
 rqi_read_fn rqi_read_duration; /* int64_t, milliseconds */
 rqi_read_fn rqi_read_size;     /* size_t, bytes */
 rqi_read_fn rqi_read_retries;  /* int; 0 becomes REFQ_NO_RETRIES */
+rqi_read_fn rqi_read_count;    /* unsigned */
 rqi_read_fn rqi_read_number;   /* double */
 rqi_read_fn rqi_read_flag;     /* bool */
 rqi_read_fn rqi_read_word;     /* an enum: the index in words */

@@ -112,6 +112,21 @@ static const struct {
     {HEAD "    log_tail: 65KiB\n", "5: log_tail: '65KiB' is out of range; allowed are 1 byte to "
                                    "64KiB"},
     {HEAD "    log_tail: 0\n", "5: log_tail: '0' is out of range; allowed are 1 byte to 64KiB"},
+    {HEAD "    limits: 5\n", "5: limits must be a map, not a number"},
+    {HEAD "    limits: {memroy: 1GiB}\n", "5: unknown key 'memroy'; did you mean 'memory'?"},
+    {HEAD "    limits: {memory: 512}\n",
+     "5: memory: '512' is out of range; allowed are 1MiB to 1024GiB"},
+    {HEAD "    limits: {memory: lots}\n",
+     "5: memory: 'lots' is not a size; write for example 4096, 64KiB or 16MiB"},
+    {HEAD "    limits:\n      cpu: 10\n",
+     "6: cpu: '10' needs a unit: ms, s, m, h or d (for example 10s)"},
+    {HEAD "    limits: {cpu: 10ms}\n", "5: cpu: '10ms' is out of range; allowed are 1s to 30d"},
+    {HEAD "    limits: {open_files: 4}\n",
+     "5: open_files: 4 is out of range; allowed are 16 to 1048576"},
+    {HEAD "    limits: {processes: 0}\n",
+     "5: processes: 0 is out of range; allowed are 1 to 4194304"},
+    {HEAD "    limits: {file_size: 0}\n",
+     "5: file_size: '0' is out of range; allowed are 1 byte to 1024GiB"},
     /* values */
     {HEAD "    input: file\n", "5: input: 'file' is not one of json, none"},
     {HEAD "    output: file\n", "5: output: 'file' is not one of json, text, base64"},
@@ -407,6 +422,21 @@ START_TEST(reads_how_programs_are_followed)
 }
 END_TEST
 
+START_TEST(reads_limits)
+{
+    rqi_config config =
+        parse_good(HEAD "    limits: {memory: 512MiB, open_files: 64, cpu: 10m, file_size: 1GiB,\n"
+                        "             processes: 100}\n");
+    const refq_exec_limits *limits = &config.tasks[0].exec.limits;
+    ck_assert_uint_eq(limits->memory, (size_t)512 << 20);
+    ck_assert_uint_eq(limits->open_files, 64);
+    ck_assert_int_eq(limits->cpu_ms, 600000);
+    ck_assert_uint_eq(limits->file_size, (size_t)1 << 30);
+    ck_assert_uint_eq(limits->processes, 100);
+    rqi_config_done(&config);
+}
+END_TEST
+
 START_TEST(no_retries_means_none)
 {
     rqi_config config = parse_good(HEAD "    max_retries: 0\n");
@@ -654,6 +684,7 @@ static TCase *accepted(void)
     tcase_add_test(t, keeps_braces_of_folders);
     tcase_add_test(t, leaves_defaults_to_the_library);
     tcase_add_test(t, reads_how_programs_are_followed);
+    tcase_add_test(t, reads_limits);
     tcase_add_test(t, no_retries_means_none);
     tcase_add_test(t, completes_a_partial_backoff);
     tcase_add_loop_test(t, schema_values, 0, (int)(sizeof values / sizeof values[0]));

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* Command line and environment of a program. */
 #include "run/argv.h"
+#include "run/exec_def.h"
 #include "support/exec_run.h"
 
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 /* --- Command line and environment ------------------------------------------------------------- */
 
@@ -166,6 +168,101 @@ START_TEST(test_what_a_program_inherits)
 }
 END_TEST
 
+/* --- Limits ----------------------------------------------------------------------------------- */
+
+static struct rqt_run run_limited(const char *body, refq_exec_limits limits)
+{
+    rqt_script("script", body, 0755);
+    const char *argv[] = {"./script", NULL};
+    refq_exec_def def = {
+        .argv = argv, .directory = rqt_dir, .output = REFQ_OUTPUT_TEXT, .limits = limits};
+    return rqt_run_def(&def, "{}", 0);
+}
+
+#define SHOW \
+    "awk '/^Max (cpu|file size|processes|open files|address)/' /proc/self/limits | tr -s ' '"
+
+START_TEST(test_limits_are_set)
+{
+    refq_exec_limits limits = {.memory = (size_t)1 << 32,
+                               .file_size = 123456,
+                               .cpu_ms = 9001,
+                               .open_files = 77,
+                               .processes = 30000};
+    struct rqt_run run = run_limited(SHOW, limits);
+    static const char *const wanted[] = {"Max cpu time 10 15 ",
+                                         "Max file size 123456 123456 ",
+                                         "Max processes 30000 30000 ",
+                                         "Max open files 77 77 ",
+                                         "Max address space 4294967296 4294967296 ",
+                                         NULL};
+    for (size_t i = 0; wanted[i] != NULL; i++) {
+        ck_assert_msg(strstr(run.value, wanted[i]) != NULL, "%s: %s", wanted[i], run.value);
+    }
+    struct rqt_run plain = run_limited(SHOW, (refq_exec_limits){0});
+    ck_assert_ptr_null(strstr(plain.value, "Max open files 77"));
+    ck_assert_ptr_null(strstr(plain.value, "Max file size 123456"));
+}
+END_TEST
+
+/* What the worker itself is bound to stays, and is no failure. */
+START_TEST(test_stricter_limits_stay)
+{
+    struct rlimit limit = {.rlim_cur = 100, .rlim_max = 200};
+    rqt_keeper_down();
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    rqt_keeper_up();
+    struct rqt_run run = run_limited(SHOW, (refq_exec_limits){.open_files = 1000});
+    ck_assert_msg(strstr(run.value, "Max open files 100 200 ") != NULL, "%s", run.value);
+    run = run_limited(SHOW, (refq_exec_limits){.open_files = 150});
+    ck_assert_msg(strstr(run.value, "Max open files 100 150 ") != NULL, "%s", run.value);
+}
+END_TEST
+
+START_TEST(test_limits_that_are_hit)
+{
+    struct rqt_run run = run_limited("while :; do :; done", (refq_exec_limits){.cpu_ms = 1000});
+    rqt_run_expect(&run, RQI_RETRYABLE,
+                   "used more CPU time than its limit of 1.0s; raise limits: cpu");
+    static const char too_large[] =
+        "wrote a file larger than its limit of 1000 bytes; raise limits: file_size";
+    run = run_limited("exec head -c 2000 /dev/zero >large", (refq_exec_limits){.file_size = 1000});
+    rqt_run_expect(&run, RQI_RETRYABLE, too_large);
+    run = run_limited("head -c 2000 /dev/zero >large; exit $?",
+                      (refq_exec_limits){.file_size = 1000});
+    rqt_run_expect(&run, RQI_RETRYABLE, too_large);
+    run = run_limited("kill -XCPU $$", (refq_exec_limits){0});
+    rqt_run_expect(&run, RQI_RETRYABLE, "killed by signal 24 (CPU time limit exceeded)");
+    run = run_limited("exec awk 'BEGIN { s = \"xxxxxxxx\"; while (length(s) < 1e9) s = s s }'",
+                      (refq_exec_limits){.memory = (size_t)64 << 20});
+    ck_assert_int_eq(run.kind, RQI_RETRYABLE);
+}
+END_TEST
+
+START_TEST(test_limits_check)
+{
+    static const struct {
+        refq_exec_limits limits;
+        const char *says;
+    } bad[] = {
+        {{.memory = 1}, "limits: memory is out of range; allowed are 1 MiB to 1 PiB"},
+        {{.memory = SIZE_MAX}, "limits: memory is out of range; allowed are 1 MiB to 1 PiB"},
+        {{.file_size = SIZE_MAX}, "limits: file_size is out of range; allowed are 1 byte to 1 PiB"},
+        {{.cpu_ms = -1}, "limits: cpu is out of range; allowed are 1 s to 366 days"},
+        {{.open_files = 3}, "limits: open_files is out of range; allowed are 16 to 1048576"},
+        {{.processes = UINT32_MAX}, "limits: processes is out of range; allowed are 1 to 4194304"},
+    };
+    const char *argv[] = {"true", NULL};
+    refq_exec_def def = {.argv = argv};
+    ck_assert_int_eq(rqi_exec_def_check(&def, &rqt_error), REFQ_OK);
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        def.limits = bad[i].limits;
+        ck_assert_int_eq(rqi_exec_def_check(&def, &rqt_error), REFQ_ERR_LIMIT);
+        ck_assert_str_eq(rqt_error.text, bad[i].says);
+    }
+}
+END_TEST
+
 /* --- Suite ------------------------------------------------------------------------------------ */
 
 int main(void)
@@ -179,5 +276,10 @@ int main(void)
     tcase_add_test(command, test_environment);
     tcase_add_test(command, test_path_of_the_definition);
     tcase_add_test(command, test_what_a_program_inherits);
+    TCase *limits = rqt_exec_case(suite, "limits");
+    tcase_add_test(limits, test_limits_are_set);
+    tcase_add_test(limits, test_stricter_limits_stay);
+    tcase_add_test(limits, test_limits_that_are_hit);
+    tcase_add_test(limits, test_limits_check);
     return rqt_suite_main(suite);
 }

@@ -105,6 +105,16 @@ typedef enum refq_exec_output {
     REFQ_OUTPUT_BASE64    /* stdout is bytes; the result is their base64 string */
 } refq_exec_output;
 
+/* What one attempt's program may use; 0 = no limit. A limit that the worker itself runs under and
+ * that is stricter stays. All but `processes` hold for each of its processes by itself. */
+typedef struct refq_exec_limits {
+    size_t memory;       /* bytes of address space (RLIMIT_AS) */
+    size_t file_size;    /* bytes of a file it writes (RLIMIT_FSIZE) */
+    int64_t cpu_ms;      /* CPU time, rounded up to seconds (RLIMIT_CPU): SIGXCPU, 5 s later KILL */
+    unsigned open_files; /* descriptors (RLIMIT_NOFILE), at least 16 */
+    unsigned processes;  /* of its user, on the whole machine (RLIMIT_NPROC); not for root */
+} refq_exec_limits;
+
 /* A program that is a handler; docs/HANDLERS.md tells what it sees. Strings are copied. */
 typedef struct refq_exec_def {
     size_t struct_size;      /* sizeof(refq_exec_def) */
@@ -123,6 +133,7 @@ typedef struct refq_exec_def {
                               each line of stderr (up to 4 KiB; \n or \r ends one): group 1 is the
                               current value and group 2 the total, one group alone a percentage;
                               NULL = progress comes by fd 3 only */
+    refq_exec_limits limits;
 } refq_exec_def;
 
 /* --- The worker ------------------------------------------------------------------------------- */

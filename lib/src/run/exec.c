@@ -300,6 +300,7 @@ static refq_err spawn(rqi_exec *e, const rqi_exec_call *call, refq_error *err)
         rqi_spawn order = {.argv = argv.ptr,
                            .envp = env.ptr,
                            .directory = def->directory,
+                           .limits = def->limits,
                            .cb = on_child,
                            .arg = e};
         memcpy(order.fds, e->pipes.theirs, sizeof order.fds);

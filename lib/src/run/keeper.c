@@ -254,7 +254,7 @@ static uint32_t add_strings(rqi_buf *text, char *const *strings)
 
 static refq_err compose(const rqi_spawn *spawn, uint64_t id, rqi_buf *message, refq_error *err)
 {
-    rqi_order order = {.kind = RQI_ORDER_SPAWN, .id = id};
+    rqi_order order = {.kind = RQI_ORDER_SPAWN, .id = id, .limits = spawn->limits};
     *message = rqi_buf_make(sizeof order + RQI_KEEPER_TEXT_MAX);
     rqi_buf_add(message, &order, sizeof order);
     if (spawn->directory != NULL) {

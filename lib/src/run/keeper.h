@@ -27,6 +27,7 @@
 #define RQI_RUN_KEEPER_H
 
 #include <refq/error.h>
+#include <refq/work.h>
 
 #include <stdint.h>
 #include <sys/types.h>
@@ -60,7 +61,8 @@ typedef struct rqi_spawn {
         *argv; /* NULL-terminated; argv[0] is executed by execvpe rules on the PATH in env */
     char *const *envp;     /* NULL-terminated */
     const char *directory; /* NULL = the keeper's */
-    int fds[4];            /* become 0, 1, 2, 3 in the program; stay owned by the caller */
+    refq_exec_limits limits;
+    int fds[4]; /* become 0, 1, 2, 3 in the program; stay owned by the caller */
     rqi_child_cb
         cb; /* REFUSED; or STARTED, then ENDED; or LOST at any time: always one last call */
     void *arg;

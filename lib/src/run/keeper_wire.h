@@ -27,6 +27,7 @@ typedef struct rqi_order {
     uint32_t n_args; /* RQI_ORDER_SPAWN, this and below */
     uint32_t n_env;
     uint32_t has_directory;
+    refq_exec_limits limits;
 } rqi_order;
 
 typedef struct rqi_report {
@@ -40,6 +41,7 @@ typedef struct rqi_job {
     char **argv;
     char **envp;
     const char *directory; /* NULL = the keeper's */
+    refq_exec_limits limits;
     int fds[4];
 } rqi_job;
 

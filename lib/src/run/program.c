@@ -6,6 +6,8 @@
  */
 #include "run/program.h"
 
+#include "run/limits.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -78,6 +80,9 @@ static _Noreturn void become(const rqi_job *job, int tell, pid_t parent)
     tell = place(job, tell);
     if (job->directory != NULL && chdir(job->directory) != 0) {
         give_up(tell, "chdir");
+    }
+    if (rqi_limits_apply(&job->limits) != 0) {
+        give_up(tell, "setrlimit");
     }
     /* The keeper set all dispositions to default, so only the mask is left. */
     sigset_t none;

@@ -13,6 +13,7 @@
 #include "run/text.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -71,9 +72,42 @@ static void last_words(const rqi_outcome *outcome, char *out, size_t size)
     rqi_text_flatten(out);
 }
 
+/* The signal that ended the program, or, as shells tell it, a program it started; 0 = none. */
+static int signal_of(int status)
+{
+    if (WIFSIGNALED(status)) {
+        return WTERMSIG(status);
+    }
+    return WEXITSTATUS(status) > 128 ? WEXITSTATUS(status) - 128 : 0;
+}
+
+/* True, and the error is set, when it died of a limit and the kernel said so. */
+static bool hit_limit(const rqi_ending *e, rqi_outcome *outcome)
+{
+    const refq_exec_limits *limits = &e->def->limits;
+    int signal = signal_of(e->event->status);
+    char duration[32];
+    if (signal == SIGXCPU && limits->cpu_ms > 0) {
+        rqi_outcome_fail(outcome, RQI_RETRYABLE,
+                         "used more CPU time than its limit of %s; raise limits: cpu",
+                         rqi_format_duration(duration, sizeof duration, limits->cpu_ms));
+        return true;
+    }
+    if (signal == SIGXFSZ && limits->file_size > 0) {
+        rqi_outcome_fail(outcome, RQI_RETRYABLE,
+                         "wrote a file larger than its limit of %zu bytes; raise limits: file_size",
+                         limits->file_size);
+        return true;
+    }
+    return false;
+}
+
 static void ended(const rqi_ending *e, rqi_outcome *outcome)
 {
     char words[LINE_SHOWN + 16];
+    if (hit_limit(e, outcome)) {
+        return;
+    }
     last_words(outcome, words, sizeof words);
     int status = e->event->status;
     if (WIFSIGNALED(status)) {
