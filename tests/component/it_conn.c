@@ -172,8 +172,8 @@ static const struct good_url {
 } good_urls[] = {
     {"redis://localhost", {.host = "localhost", .port = 6379, .shown = "localhost:6379"}},
     {"redis://localhost/", {.host = "localhost", .port = 6379, .shown = "localhost:6379"}},
-    {"redis://10.0.0.1:7000/3",
-     {.host = "10.0.0.1", .port = 7000, .db = 3, .shown = "10.0.0.1:7000"}},
+    {"redis://192.0.2.7:7000/3",
+     {.host = "192.0.2.7", .port = 7000, .db = 3, .shown = "192.0.2.7:7000"}},
     {"redis://:geheim@h", {.host = "h", .password = "geheim", .port = 6379, .shown = "h:6379"}},
     {"redis://bob:geheim@h:1/0",
      {.host = "h", .user = "bob", .password = "geheim", .port = 1, .shown = "h:1"}},

@@ -203,7 +203,7 @@ int rqt_count_processes(const char *text)
     DIR *proc = opendir("/proc");
     struct dirent *e = NULL;
     while (proc != NULL && (e = readdir(proc)) != NULL) {
-        n += isdigit((unsigned char)e->d_name[0]) && atol(e->d_name) != getpid() &&
+        n += isdigit((unsigned char)e->d_name[0]) && strtol(e->d_name, NULL, 10) != getpid() &&
              holds(e->d_name, text);
     }
     if (proc != NULL) {

@@ -147,12 +147,14 @@ use() {
     "$at/worker" >"$dir/worker.log" 2>&1 </dev/null &
     worker_pid=$!
     wait_until "the worker is registered" worker_is_there
-    "$at/producer" '{"name":"world"}' >"$dir/entry" 2>"$dir/producer.log" || fail "the producer failed" "$dir/producer.log"
+    "$at/producer" '{"name":"world"}' >"$dir/entry" 2>"$dir/producer.log" ||
+        fail "the producer failed" "$dir/producer.log"
     value=$(jq -c .value "$dir/entry") || fail "the entry is no JSON" "$dir/entry"
     [[ $value == '{"greeting":"hello","to":{"name":"world"},"attempt":1}' ]] || fail "a wrong result: $value"
     stop "$worker_pid" || fail "the worker did not stop cleanly" "$dir/worker.log"
     worker_pid=
-    [[ $(redis-cli -s "$dir/redis.sock" ZCARD 'refq:{examples}:workers') == 0 ]] || fail "the worker did not say goodbye"
+    [[ $(redis-cli -s "$dir/redis.sock" ZCARD 'refq:{examples}:workers') == 0 ]] ||
+        fail "the worker did not say goodbye"
 }
 
 build_with_make() {
@@ -194,7 +196,8 @@ export REFQ_REDIS=unix://$dir/redis.sock
 
 check_symbols
 check_headers
-[[ $("$prefix/bin/refq" --version) == "refq $(pkg-config --modversion refq)" ]] || fail "refq --version and refq.pc differ"
+[[ $("$prefix/bin/refq" --version) == "refq $(pkg-config --modversion refq)" ]] ||
+    fail "refq --version and refq.pc differ"
 start_redis
 with_find_package
 with_pkg_config

@@ -349,15 +349,12 @@ static redisReply *reply_of(const char *words)
 {
     rqi_buf wire = {0};
     rqi_buf body = {0};
-    char copy[1024];
-    char *rest = copy;
-    char *word = NULL;
     int n = 0;
-    (void)snprintf(copy, sizeof copy, "%s", words);
-    while ((word = strtok_r(rest, " ", &rest)) != NULL) {
-        const char *text = strcmp(word, "_") == 0 ? "" : word;
-        rqi_buf_addf(&body, "$%zu\r\n%s\r\n", strlen(text), text);
-        n++;
+    for (size_t len; (len = strcspn(words, " ")) > 0; n++) {
+        int shown = len == 1 && *words == '_' ? 0 : (int)len;
+        rqi_buf_addf(&body, "$%d\r\n%.*s\r\n", shown, shown, words);
+        words += len;
+        words += strspn(words, " ");
     }
     rqi_buf_addf(&wire, "*%d\r\n%s", n, rqi_buf_str(&body));
     redisReader *reader = rqi_reader_new();

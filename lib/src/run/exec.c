@@ -31,7 +31,7 @@
 #define MAX_OUTPUT_DEFAULT ((size_t)16 * 1024 * 1024)
 #define KILL_GRACE_DEFAULT 5000 /* ms */
 #define CHUNK              ((size_t)64 * 1024)
-#define READS_A_TURN       4 /* chunks of one stream; then other events of the loop get their turn */
+#define READS_A_TURN       4  /* chunks of one stream; then other events get their turn */
 #define READS_AT_END       64 /* more than any pipe holds unless somebody still writes */
 
 struct stream {

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* References and names: what <refq/task.h> says of them. */
 #include "base/error.h"
 #include "base/rand.h"
 

@@ -1,5 +1,6 @@
 -- reap: takes the tasks of one dead incarnation back, in bounded steps.
 -- KEYS  1 refq:{q}:meta
+-- ARGV  none
 -- REPLY more requeued worker
 --       more: 1 = call again, there may be more to do;  worker: the incarnation dealt with, '' when none is dead
 -- First the incarnation is marked dead for ever (lease -1): from then on it can neither beat nor

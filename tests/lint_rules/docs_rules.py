@@ -1,0 +1,280 @@
+# SPDX-License-Identifier: MIT
+"""Rules that hold the documents against the code and the programs."""
+import os
+import re
+import subprocess
+
+from tree import Missing, rule
+
+CLI = 'docs/CLI.md'
+CONFIG = 'docs/CONFIG.md'
+PROTOCOL = 'docs/PROTOCOL.md'
+
+OPTION = re.compile(r'(?<![\w-])--[a-z][a-z-]*[a-z]')
+HELP_ROW = re.compile(r'^\s+(?:-\w,\s+)?(--[a-z][a-z-]*[a-z])', re.M)
+
+
+def help_of(*command):
+    ran = subprocess.run([*command, '--help'], capture_output=True, text=True, timeout=10)
+    if ran.returncode != 0:
+        raise Missing(f'{" ".join(command)} --help ended with status {ran.returncode}')
+    return ran.stdout
+
+
+class Section:
+    def __init__(self, title, line):
+        self.title = title
+        self.line = line
+        self.lines = []
+
+    def text(self):
+        return '\n'.join(self.lines)
+
+    def options(self):
+        """Each option with the line that names it."""
+        for number, line in enumerate(self.lines, self.line + 1):
+            for match in OPTION.finditer(line):
+                yield match.group(0), number
+
+    def first_cells(self):
+        """What stands as code in the first column of tables, with its line."""
+        for number, line in enumerate(self.lines, self.line + 1):
+            if line.startswith('|'):
+                for word in re.findall(r'`([^`]+)`', line.split('|')[1]):
+                    yield word, number
+
+
+def sections_of(file):
+    """By headings of the second level; what comes before them is a section without a title."""
+    sections = [Section('', 0)]
+    for number, line in enumerate(file.lines, 1):
+        if line.startswith('## '):
+            sections.append(Section(line[3:].strip(), number))
+        else:
+            sections[-1].lines.append(line)
+    return sections
+
+
+def named(sections, name):
+    for section in sections:
+        words = section.title.replace('`', '').split()
+        if words and words[0] == name:
+            return section
+    return None
+
+
+def need(tree, path):
+    file = tree.get(path)
+    if file is None:
+        raise Missing(f'{path} is missing; the rules compare it with the code')
+    return file
+
+
+class Programs:
+    """What the built programs offer, by their own help."""
+
+    def __init__(self, tree):
+        refq = tree.built('client/refq')
+        worker = tree.built('worker/refq-worker')
+        text = help_of(refq)
+        self.common = set(HELP_ROW.findall(text))
+        block = re.search(r'^commands:\n((?:  .*\n|\n(?=  ))+)', text, re.M)
+        names = re.findall(r'^  ([a-z][a-z-]*)', block.group(1), re.M) if block else []
+        self.commands = {name: set(HELP_ROW.findall(help_of(refq, name))) | self.common
+                         for name in names}
+        self.worker = set(HELP_ROW.findall(help_of(worker)))
+
+    def all(self):
+        return self.worker.union(self.common, *self.commands.values())
+
+
+# --- The command lines ------------------------------------------------------------------------
+
+@rule('cli')
+def command_line(tree):
+    """docs/CLI.md has every command and option of the programs, and no others"""
+    programs = Programs(tree)
+    sections = sections_of(need(tree, CLI))
+    offered = dict(programs.commands, **{'refq-worker': programs.worker})
+    common = named(sections, 'Options')
+    shared = {option for option, _ in common.options()} if common else set()
+    yield from compare_common(programs, common)
+    for name, options in offered.items():
+        section = named(sections, name)
+        if section is None:
+            yield CLI, 1, f"'{name}' has no section; add '## {name}'"
+            continue
+        known = {option for option, _ in section.options()}
+        if name != 'refq-worker':
+            known |= shared
+        for option in sorted(options - known):
+            yield CLI, section.line, f'{name} {option} is not described; add it to this section'
+    yield from invented(programs, offered, sections)
+
+
+def compare_common(programs, common):
+    if common is None:
+        yield CLI, 1, "the options of every command have no section; add '## Options of every command'"
+        return
+    known = {option for option, _ in common.options()}
+    for option in sorted(programs.common - known):
+        yield CLI, common.line, f'{option} is not described; add it to this section'
+
+
+def invented(programs, offered, sections):
+    for section in sections:
+        first = (section.title.replace('`', '').split() or [''])[0]
+        is_command = re.fullmatch(r'[a-z][a-z-]*', first) is not None
+        if is_command and first not in offered:
+            yield CLI, section.line, f"no program has a command '{first}'; remove the section"
+            continue
+        known = offered.get(first, programs.all())
+        for option, number in section.options():
+            if option not in known:
+                yield CLI, number, f'{option} does not exist here; --help has what does'
+
+
+@rule('man')
+def man_pages(tree):
+    """a manual page has the commands and options of --help, and no others"""
+    pages = tree.matching(r'docs/man/.*\.scd$')
+    if not pages:
+        return
+    programs = Programs(tree)
+    offered = {'refq': programs.common.union(*programs.commands.values()),
+               'refq-worker': programs.worker}
+    offered.update((f'refq-{name}', options) for name, options in programs.commands.items())
+    for page in pages:
+        name = os.path.basename(page.path).split('.')[0]
+        if name not in offered:
+            continue
+        text = page.text.replace('\\', '')
+        written = set(OPTION.findall(text))
+        for option in sorted(offered[name] - written):
+            yield page.path, 1, f'{name} {option} is not described; add it'
+        for option in sorted(written - offered[name]):
+            line = text.count('\n', 0, text.index(option)) + 1
+            yield page.path, line, f'{option} does not exist; --help has what does'
+        if name == 'refq':
+            for command in programs.commands:
+                if not re.search(rf'[*_]{command}\b', text):
+                    yield page.path, 1, f"the command '{command}' is not described; add it"
+
+
+# --- Configuration ----------------------------------------------------------------------------
+
+KEY_TABLE = re.compile(r'rqi_key\s+\w+\[\]\s*=\s*\{(.*?)\n\};', re.S)
+
+
+def keys_in_code(tree):
+    for file in tree.matching(r'worker/[^/]*\.c$'):
+        for table in KEY_TABLE.finditer(file.text):
+            for row in re.finditer(r'^\s*\{(?:\.name = )?"(\w+)"', table.group(1), re.M):
+                yield row.group(1), file.path, file.line_at(table.start(1) + row.start(1))
+
+
+@rule('keys')
+def task_file_keys(tree):
+    """docs/CONFIG.md has every key of the task file, and no others"""
+    keys = list(keys_in_code(tree))
+    if not keys:
+        raise Missing('no table of rqi_key is left in worker/: teach keys_in_code() the new form')
+    section = next((s for s in sections_of(need(tree, CONFIG)) if s.title == 'The task file'), None)
+    if section is None:
+        yield CONFIG, 1, "the keys have no section; add '## The task file'"
+        return
+    written = dict(section.first_cells())
+    for name, path, number in keys:
+        if name not in written:
+            yield path, number, f"the key '{name}' is not in {CONFIG}; add a row under 'The task file'"
+    known = {name for name, _, _ in keys}
+    for name, number in written.items():
+        if name not in known:
+            yield CONFIG, number, f"the task file has no key '{name}'; remove the row"
+
+
+@rule('options')
+def worker_options(tree):
+    """docs/CONFIG.md has every option of refq-worker, and no others"""
+    offered = Programs(tree).worker
+    section = next((s for s in sections_of(need(tree, CONFIG)) if s.title.startswith("The worker's options")),
+                   None)
+    if section is None:
+        yield CONFIG, 1, "the options have no section; add '## The worker's options'"
+        return
+    written = {}
+    for cell, number in section.first_cells():
+        for option in OPTION.findall(cell):
+            written[option] = number
+    for option in sorted(offered - set(written)):
+        yield CONFIG, section.line, f'refq-worker {option} has no row; add one'
+    for option, number in written.items():
+        if option not in offered:
+            yield CONFIG, number, f'refq-worker has no {option}; remove the row'
+
+
+@rule('environment')
+def environment(tree):
+    """docs/CONFIG.md has every environment variable that is read or given, and no others"""
+    sections = [s for s in sections_of(need(tree, CONFIG)) if s.title.startswith('Environment')]
+    if not sections:
+        yield CONFIG, 1, "the variables have no section; add '## Environment variables'"
+        return
+    written = {name: number for s in sections for name, number in s.first_cells()}
+    code = tree.matching(r'(lib/src|worker|client/cli|client/mcp)/.*\.c$')
+    seen = set()
+    for file in code:
+        for match in re.finditer(r'getenv\("(\w+)"\)|"(REFQ_[A-Z][A-Z_]*)"', file.text):
+            name = match.group(1) or match.group(2)
+            seen.add(name)
+            if name not in written:
+                yield (file.path, file.line_at(match.start()), f'{name} is not in {CONFIG}; add a '
+                       "row under 'Environment variables'")
+    quoted = '\n'.join(file.text for file in code)
+    for name, number in written.items():
+        if name not in seen and f'"{name}"' not in quoted:
+            yield CONFIG, number, f'nothing reads or gives {name}; remove the row'
+
+
+# --- The rest ---------------------------------------------------------------------------------
+
+@rule('protocol')
+def protocol(tree):
+    """docs/PROTOCOL.md names every function of the library in Redis"""
+    functions = []
+    for file in tree.matching(r'lib/src/task/lua/.*\.lua$'):
+        for match in re.finditer(r"^register\('(\w+)'", file.text, re.M):
+            functions.append((match.group(1), file, file.line_at(match.start())))
+    text = need(tree, PROTOCOL).text
+    for name, file, number in functions:
+        if not re.search(rf'`{name}\b', text):
+            yield file.path, number, f"the function '{name}' is not in {PROTOCOL}; describe it there"
+
+
+@rule('heads-lua')
+def lua_heads(tree):
+    """a function's file begins with its KEYS, ARGV and REPLY"""
+    for file in tree.matching(r'lib/src/task/lua/.*\.lua$'):
+        if re.search(r"^register\('", file.text, re.M):
+            head = re.match(r'(--.*\n)*', file.text).group(0)
+            for word in ('KEYS', 'ARGV', 'REPLY'):
+                if word not in head:
+                    yield file.path, 1, f'the comment at the top does not say {word}; add it'
+
+
+@rule('links')
+def links(tree):
+    """links and paths in the documents lead somewhere"""
+    for file in tree.matching(r'[^/]*\.md$', r'docs/.*\.md$'):
+        folder = os.path.dirname(file.path)
+        for number, line in enumerate(file.lines, 1):
+            for target in re.findall(r'\]\(([^)#\s]+)[^)]*\)', line):
+                if '://' not in target and not exists(tree, os.path.join(folder, target)):
+                    yield file.path, number, f'the link to {target} leads nowhere; correct it'
+            for path in re.findall(r'`((?:lib|worker|client|tests|deploy|docs)/[\w./-]+)`', line):
+                if not exists(tree, path):
+                    yield file.path, number, f'there is no {path}; name what is there now'
+
+
+def exists(tree, path):
+    return os.path.exists(os.path.join(tree.root, path))
