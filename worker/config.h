@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The task file: which queue is served, and by which programs. docs/HANDLERS.md is its reference.
- */
+/* The task file: which queue is served, and by which programs. docs/CONFIG.md is its reference. */
 #ifndef REFQ_WORKER_CONFIG_H
 #define REFQ_WORKER_CONFIG_H
 
