@@ -7,7 +7,7 @@
 
 #include <refq/bytes.h>
 #include <refq/error.h>
-#include <refq/work.h>
+#include <refq/handlers.h>
 
 #define RQI_CONFIG_MAX_BYTES ((size_t)1024 * 1024)
 #define RQI_CONFIG_MAX_TASKS 512

@@ -6,7 +6,7 @@
 #include "place.h"
 #include "yaml_json.h"
 
-#include <refq/work.h>
+#include <refq/handlers.h>
 
 #include <stdlib.h>
 #include <string.h>

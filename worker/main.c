@@ -29,6 +29,7 @@ struct daemon {
     rqi_options options;
     refq_logger log;
     rqi_config config;
+    refq_handlers *handlers;
     refq_worker *worker;
 };
 
@@ -122,7 +123,6 @@ static int make_worker(struct daemon *d)
     const refq_worker_options options = {
         .struct_size = sizeof options,
         .redis = o->redis,
-        .queue = d->config.queue,
         .prefix = o->prefix,
         .concurrency = (unsigned)o->concurrency,
         .lease_ms = o->lease_ms,
@@ -136,17 +136,22 @@ static int make_worker(struct daemon *d)
 
 static int add_tasks(struct daemon *d)
 {
+    refq_error err;
+    refq_err e = refq_handlers_new(&d->handlers, &err);
+    if (e != REFQ_OK) {
+        return fail(d, exit_code_of(e), "start_failed", &err);
+    }
     for (size_t i = 0; i < d->config.n; i++) {
         const rqi_config_task *task = &d->config.tasks[i];
-        refq_error err;
-        refq_err e = refq_worker_add_exec(d->worker, &task->def, &task->exec, &err);
+        e = refq_handlers_add_exec(d->handlers, &task->def, &task->exec, &err);
         if (e != REFQ_OK) {
             (void)rqi_fail_in(&err, e, "%s:%u: task '%s'", d->config.file, task->line,
                               task->def.name);
             return fail(d, config_code(e), "bad_config", &err);
         }
     }
-    return GO_ON;
+    e = refq_worker_serve(d->worker, d->config.queue, d->handlers, &err);
+    return e == REFQ_OK ? GO_ON : fail(d, config_code(e), "bad_config", &err);
 }
 
 static void print_task(const rqi_config_task *task)
@@ -199,6 +204,7 @@ static void take_down(struct daemon *d)
 {
     rqi_signals_detach();
     refq_worker_free(d->worker);
+    refq_handlers_unref(d->handlers);
     rqi_config_done(&d->config);
 }
 

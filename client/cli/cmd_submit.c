@@ -17,7 +17,7 @@
 #include "base/error.h"
 #include "base/parse.h"
 
-#include <refq/work.h>
+#include <refq/handlers.h>
 
 #include <stdio.h>
 #include <stdlib.h>

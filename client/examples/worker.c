@@ -53,16 +53,22 @@ int main(void)
 {
     refq_error err;
     refq_worker_options options = {.struct_size = sizeof options,
-                                   .queue = "examples",
                                    .concurrency = 4,
                                    .log = {.fn = log_line, .level = REFQ_LOG_INFO}};
     refq_task_def def = {
         .struct_size = sizeof def, .name = "greet", .description = "Greets.", .timeout_ms = 60000};
+    refq_handlers *handlers = NULL;
     struct sigaction action = {.sa_handler = on_signal};
 
     refq_err rc = refq_worker_new(&options, &worker, &err);
     if (rc == REFQ_OK) {
-        rc = refq_worker_add_function(worker, &def, REFQ_RUN_THREAD, greet, NULL, &err);
+        rc = refq_handlers_new(&handlers, &err);
+    }
+    if (rc == REFQ_OK) {
+        rc = refq_handlers_add_function(handlers, &def, REFQ_RUN_THREAD, greet, NULL, &err);
+    }
+    if (rc == REFQ_OK) {
+        rc = refq_worker_serve(worker, "examples", handlers, &err);
     }
     if (rc == REFQ_OK) {
         sigaction(SIGTERM, &action, NULL);
@@ -73,5 +79,6 @@ int main(void)
         fprintf(stderr, "worker: %s\n", err.text);
     }
     refq_worker_free(worker);
+    refq_handlers_unref(handlers);
     return rc == REFQ_OK ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -201,16 +201,17 @@ static void start_worker(unsigned concurrency)
 {
     refq_error err;
     refq_task_def def = {.struct_size = sizeof def, .name = "noop"};
-    refq_worker_options o = {.struct_size = sizeof o,
-                             .redis = rqt_redis_url(),
-                             .queue = QUEUE,
-                             .concurrency = concurrency};
-    if (refq_worker_new(&o, &worker, &err) != REFQ_OK ||
-        refq_worker_add_function(worker, &def, REFQ_RUN_INLINE, noop, NULL, &err) != REFQ_OK ||
+    refq_handlers *set = NULL;
+    refq_worker_options o = {
+        .struct_size = sizeof o, .redis = rqt_redis_url(), .concurrency = concurrency};
+    if (refq_worker_new(&o, &worker, &err) != REFQ_OK || refq_handlers_new(&set, &err) != REFQ_OK ||
+        refq_handlers_add_function(set, &def, REFQ_RUN_INLINE, noop, NULL, &err) != REFQ_OK ||
+        refq_worker_serve(worker, QUEUE, set, &err) != REFQ_OK ||
         pthread_create(&worker_thread, NULL, run_worker, worker) != 0) {
         (void)fprintf(stderr, "worker: %s\n", err.text);
         exit(1);
     }
+    refq_handlers_unref(set);
 }
 
 static void stop_worker(void)

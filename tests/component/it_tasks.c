@@ -61,28 +61,29 @@ static void *run_worker(void *arg)
     return NULL;
 }
 
-static void add(const char *name, refq_run_mode mode, refq_handler fn)
+static void add(refq_handlers *set, const char *name, refq_run_mode mode, refq_handler fn)
 {
     refq_error err;
     refq_task_def def = {.struct_size = sizeof def,
                          .name = name,
                          .backoff = {.base_ms = 20, .factor = 2, .cap_ms = 100}};
-    ck_assert_int_eq(refq_worker_add_function(worker, &def, mode, fn, NULL, &err), REFQ_OK);
+    ck_assert_int_eq(refq_handlers_add_function(set, &def, mode, fn, NULL, &err), REFQ_OK);
 }
 
 static void start_worker(void)
 {
     refq_error err;
-    refq_worker_options o = {.struct_size = sizeof o,
-                             .redis = rqt_redis_url(),
-                             .queue = QUEUE,
-                             .concurrency = 4,
-                             .lease_ms = 1000};
+    refq_handlers *set = NULL;
+    refq_worker_options o = {
+        .struct_size = sizeof o, .redis = rqt_redis_url(), .concurrency = 4, .lease_ms = 1000};
     ck_assert_msg(refq_worker_new(&o, &worker, &err) == REFQ_OK, "%s", err.text);
-    add("echo", REFQ_RUN_INLINE, echo);
-    add("fail_twice", REFQ_RUN_THREAD, fail_twice);
-    add("until_stopped", REFQ_RUN_THREAD, until_stopped);
-    add("refuse", REFQ_RUN_THREAD, refuse);
+    ck_assert_int_eq(refq_handlers_new(&set, &err), REFQ_OK);
+    add(set, "echo", REFQ_RUN_INLINE, echo);
+    add(set, "fail_twice", REFQ_RUN_THREAD, fail_twice);
+    add(set, "until_stopped", REFQ_RUN_THREAD, until_stopped);
+    add(set, "refuse", REFQ_RUN_THREAD, refuse);
+    ck_assert_msg(refq_worker_serve(worker, QUEUE, set, &err) == REFQ_OK, "%s", err.text);
+    refq_handlers_unref(set);
     ck_assert_int_eq(pthread_create(&worker_thread, NULL, run_worker, worker), 0);
 }
 

@@ -76,22 +76,31 @@ static void *run_worker(void *arg)
     return NULL;
 }
 
-static refq_worker *make_worker(void)
+static void add(refq_handlers *set, const char *name, refq_run_mode mode, refq_handler fn)
+{
+    refq_error err;
+    refq_task_def def = {.struct_size = sizeof def, .name = name};
+    ck_assert_msg(refq_handlers_add_function(set, &def, mode, fn, NULL, &err) == REFQ_OK, "%s",
+                  err.text);
+}
+
+/* more: a handler called "wait", on the loop; NULL = none. */
+static refq_worker *make_worker(refq_handler more)
 {
     refq_error err;
     refq_worker *worker = NULL;
-    refq_worker_options o = {.struct_size = sizeof o,
-                             .redis = rqt_redis_url(),
-                             .queue = RQT_QUEUE,
-                             .concurrency = 4,
-                             .lease_ms = 5000};
-    refq_task_def quick = {.struct_size = sizeof quick, .name = "inline"};
-    refq_task_def pooled = {.struct_size = sizeof pooled, .name = "thread"};
+    refq_handlers *set = NULL;
+    refq_worker_options o = {
+        .struct_size = sizeof o, .redis = rqt_redis_url(), .concurrency = 4, .lease_ms = 5000};
     ck_assert_msg(refq_worker_new(&o, &worker, &err) == REFQ_OK, "%s", err.text);
-    ck_assert_int_eq(refq_worker_add_function(worker, &quick, REFQ_RUN_INLINE, answer, NULL, &err),
-                     REFQ_OK);
-    ck_assert_int_eq(refq_worker_add_function(worker, &pooled, REFQ_RUN_THREAD, answer, NULL, &err),
-                     REFQ_OK);
+    ck_assert_int_eq(refq_handlers_new(&set, &err), REFQ_OK);
+    add(set, "inline", REFQ_RUN_INLINE, answer);
+    add(set, "thread", REFQ_RUN_THREAD, answer);
+    if (more != NULL) {
+        add(set, "wait", REFQ_RUN_INLINE, more);
+    }
+    ck_assert_msg(refq_worker_serve(worker, RQT_QUEUE, set, &err) == REFQ_OK, "%s", err.text);
+    refq_handlers_unref(set);
     return worker;
 }
 
@@ -166,7 +175,7 @@ START_TEST(cancel_racing_completion)
 {
     pthread_t thread;
     struct caller callers[CALLERS] = {0};
-    refq_worker *worker = make_worker();
+    refq_worker *worker = make_worker(NULL);
     ck_assert_int_eq(pthread_create(&thread, NULL, run_worker, worker), 0);
     (void)rqt_client();
     run_callers(race, callers);
@@ -213,12 +222,8 @@ static void submit_and_wait(const char *task)
 
 START_TEST(an_embedded_worker_outlives_the_server)
 {
-    refq_error err;
     pthread_t thread;
-    refq_worker *worker = make_worker();
-    refq_task_def def = {.struct_size = sizeof def, .name = "wait"};
-    ck_assert_int_eq(
-        refq_worker_add_function(worker, &def, REFQ_RUN_INLINE, until_told, NULL, &err), REFQ_OK);
+    refq_worker *worker = make_worker(until_told);
     ck_assert_int_eq(pthread_create(&thread, NULL, run_worker, worker), 0);
     (void)rqt_submit((refq_spec){.task = "wait"});
     ck_assert(RQT_UNTIL(atomic_load(&handler_waits), 5000));

@@ -20,6 +20,7 @@
 #include <refq/bytes.h>
 #include <refq/client.h>
 #include <refq/error.h>
+#include <refq/handlers.h>
 #include <refq/log.h>
 #include <refq/task.h>
 #include <refq/version.h>

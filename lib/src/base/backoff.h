@@ -3,7 +3,7 @@
 #ifndef RQI_BASE_BACKOFF_H
 #define RQI_BASE_BACKOFF_H
 
-#include <refq/work.h>
+#include <refq/handlers.h>
 
 #include <stdint.h>
 

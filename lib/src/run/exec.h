@@ -7,7 +7,7 @@
 #include "run/outcome.h"
 
 #include <refq/bytes.h>
-#include <refq/work.h>
+#include <refq/handlers.h>
 
 typedef struct rqi_exec rqi_exec;
 

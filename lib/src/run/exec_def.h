@@ -3,7 +3,7 @@
 #ifndef RQI_RUN_EXEC_DEF_H
 #define RQI_RUN_EXEC_DEF_H
 
-#include <refq/work.h>
+#include <refq/handlers.h>
 
 /* REFQ_ERR_INVALID or REFQ_ERR_LIMIT for what no attempt could run with. */
 refq_err rqi_exec_def_check(const refq_exec_def *def, refq_error *err);

@@ -27,7 +27,7 @@
 #define RQI_RUN_KEEPER_H
 
 #include <refq/error.h>
-#include <refq/work.h>
+#include <refq/handlers.h>
 
 #include <stdint.h>
 #include <sys/types.h>

@@ -3,7 +3,7 @@
 #ifndef RQI_RUN_LIMITS_H
 #define RQI_RUN_LIMITS_H
 
-#include <refq/work.h>
+#include <refq/handlers.h>
 
 /* REFQ_ERR_LIMIT for what no program could live with, or no system grants. */
 refq_err rqi_limits_check(const refq_exec_limits *limits, refq_error *err);

@@ -5,7 +5,7 @@
 
 #include "run/outcome.h"
 
-#include <refq/work.h>
+#include <refq/handlers.h>
 
 /* Makes the outcome RQI_DONE with a value, or RQI_PERMANENT when stdout is not what was promised.
  * Takes what out holds. */

@@ -6,7 +6,7 @@
 #include "run/keeper.h"
 #include "run/outcome.h"
 
-#include <refq/work.h>
+#include <refq/handlers.h>
 
 #include <stdbool.h>
 

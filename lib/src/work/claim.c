@@ -19,6 +19,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "run/executor.h"
 
 #include <event2/event.h>
 #include <stdio.h>
@@ -41,7 +42,7 @@ struct call {
     size_t sent_n;
     struct {
         char hex[REFQ_HEX_LEN + 1];
-        char entry[RQI_ENTRY_ID_MAX + 1];
+        char entry[RQI_FENCE_MAX + 1];
     } progress[RQI_BATCH_MAX];
 };
 
@@ -72,11 +73,11 @@ static void log_report(refq_worker *w, const rqi_attempt *a, const char *answer)
     }
     rqi_log(&w->o.log, REFQ_LOG_INFO,
             "event=reported ref=%s:%s task=%s attempt=%u outcome=%s answer=%s error=%s", w->queue,
-            a->ref.hex, a->task, a->number,
-            a->stop != RQI_STOP_NONE      ? "stopped"
-            : a->outcome.kind == RQI_DONE ? "done"
-                                          : "failed",
-            answer, rqi_log_quote(quoted, sizeof quoted, a->outcome.error));
+            a->run.ref.hex, a->run.task, a->run.number,
+            a->run.stop != RQI_STOP_NONE      ? "stopped"
+            : a->run.outcome.kind == RQI_DONE ? "done"
+                                              : "failed",
+            answer, rqi_log_quote(quoted, sizeof quoted, a->run.outcome.error));
 }
 
 static void make_ready(refq_worker *w, rqi_attempt *a)
@@ -106,8 +107,8 @@ static void take_progress_answer(struct call *call, size_t i, const char *answer
     }
     bool cancelled = strcmp(answer, "cancelled") == 0;
     rqi_log(&call->w->o.log, REFQ_LOG_INFO, "event=stopping ref=%s:%s attempt=%u reason=%s",
-            call->w->queue, a->ref.hex, a->number, cancelled ? "cancelled" : "fenced");
-    rqi_attempt_stop(a, cancelled ? RQI_STOP_CANCELLED : RQI_STOP_FENCED);
+            call->w->queue, a->run.ref.hex, a->run.number, cancelled ? "cancelled" : "fenced");
+    rqi_run_stop(&a->run, cancelled ? RQI_STOP_CANCELLED : RQI_STOP_FENCED);
 }
 
 /* --- Claims ----------------------------------------------------------------------------------- */
@@ -119,7 +120,7 @@ static void fetch_args(refq_worker *w, rqi_attempt *a)
     rqi_key key;
     rqi_cmd_clear(&w->cmd);
     rqi_cmd_adds(&w->cmd, "GET");
-    rqi_cmd_adds(&w->cmd, rqi_key_of(&w->keys, key, "args:", a->ref.hex));
+    rqi_cmd_adds(&w->cmd, rqi_key_of(&w->keys, key, "args:", a->run.ref.hex));
     rqi_conn_send(w->conn, &w->cmd, 0, on_args, a);
 }
 
@@ -130,8 +131,8 @@ static void on_args_again(evutil_socket_t fd, short what, void *arg)
     (void)what;
     event_free(a->timer);
     a->timer = NULL;
-    if (a->stop != RQI_STOP_NONE) {
-        rqi_attempt_fail(a, RQI_RETRYABLE, "stopped before the arguments were there");
+    if (a->run.stop != RQI_STOP_NONE) {
+        rqi_run_fail(&a->run, RQI_RETRYABLE, "stopped before the arguments were there");
         rqi_worker_attempt_done(a);
         return;
     }
@@ -141,7 +142,7 @@ static void on_args_again(evutil_socket_t fd, short what, void *arg)
 /* Tries again after a pause, as long as the attempt is wanted. */
 static bool fetch_later(rqi_attempt *a, const refq_error *err)
 {
-    if (!refq_err_retryable(err->code) || a->stop != RQI_STOP_NONE) {
+    if (!refq_err_retryable(err->code) || a->run.stop != RQI_STOP_NONE) {
         return false;
     }
     a->timer = evtimer_new(a->worker->base, on_args_again, a);
@@ -158,14 +159,14 @@ static void on_args(void *arg, const refq_error *err, const redisReply *reply)
     if (err != NULL && fetch_later(a, err)) {
         return;
     }
-    if (a->stop != RQI_STOP_NONE || err != NULL) {
-        rqi_attempt_fail(a, RQI_RETRYABLE, "the arguments could not be fetched: %s",
-                         err != NULL ? err->text : "stopped");
+    if (a->run.stop != RQI_STOP_NONE || err != NULL) {
+        rqi_run_fail(&a->run, RQI_RETRYABLE, "the arguments could not be fetched: %s",
+                     err != NULL ? err->text : "stopped");
         rqi_worker_attempt_done(a);
         return;
     }
     if (reply->type == REDIS_REPLY_STRING) {
-        rqi_buf_add(&a->args, reply->str, (size_t)reply->len);
+        rqi_buf_add(&a->run.args, reply->str, (size_t)reply->len);
     }
     rqi_attempt_run(a);
 }
@@ -188,17 +189,18 @@ static rqi_attempt *read_claim(refq_worker *w, rqi_cursor *cur, bool *ret_fetch)
     if (a == NULL) {
         return NULL;
     }
-    memcpy(a->ref.queue, w->queue, sizeof a->ref.queue);
-    memcpy(a->ref.hex, hex, REFQ_HEX_LEN);
-    (void)snprintf(a->entry, sizeof a->entry, "%s", entry);
-    (void)snprintf(a->task, sizeof a->task, "%s", task);
-    (void)snprintf(a->traceparent, sizeof a->traceparent, "%s", traceparent);
-    a->number = (unsigned)number;
+    memcpy(a->run.ref.queue, w->queue, sizeof a->run.ref.queue);
+    memcpy(a->run.ref.hex, hex, REFQ_HEX_LEN);
+    (void)snprintf(a->run.fence, sizeof a->run.fence, "%s", entry);
+    (void)snprintf(a->run.task, sizeof a->run.task, "%s", task);
+    (void)snprintf(a->run.traceparent, sizeof a->run.traceparent, "%s", traceparent);
+    a->run.number = (unsigned)number;
     a->failures = (unsigned)failures;
-    a->timeout_ms = strtoll(timeout, NULL, 10);
+    a->run.timeout_ms = strtoll(timeout, NULL, 10);
     a->generation = w->generation;
-    a->handler = rqi_registry_find(&w->registry, a->task);
-    rqi_buf_add(&a->args, args.ptr, args.len);
+    a->handlers = refq_handlers_ref(w->handlers);
+    a->run.handler = rqi_handlers_find(w->handlers, a->run.task);
+    rqi_buf_add(&a->run.args, args.ptr, args.len);
     *ret_fetch = args.len == 0 && args_len.len > 0;
     return a;
 }
@@ -206,20 +208,20 @@ static rqi_attempt *read_claim(refq_worker *w, rqi_cursor *cur, bool *ret_fetch)
 static void start_claim(refq_worker *w, rqi_attempt *a, bool fetch)
 {
     /* A server that lost its last second hands the same entry out again: it runs here already. */
-    if (rqi_worker_find(w, a->ref.hex, a->entry) != NULL) {
+    if (rqi_worker_find(w, a->run.ref.hex, a->run.fence) != NULL) {
         rqi_attempt_free(a);
         return;
     }
     rqi_log(&w->o.log, REFQ_LOG_INFO, "event=claimed ref=%s:%s task=%s attempt=%u", w->queue,
-            a->ref.hex, a->task, a->number);
-    if (a->handler == NULL) {
+            a->run.ref.hex, a->run.task, a->run.number);
+    if (a->run.handler == NULL) {
         rqi_log(&w->o.log, REFQ_LOG_WARN,
                 "event=unknown_task ref=%s:%s task=%s action=\"given back for other workers\"",
-                w->queue, a->ref.hex, a->task);
+                w->queue, a->run.ref.hex, a->run.task);
     }
     rqi_worker_add(w, a);
     w->running_n++;
-    if (fetch && a->handler != NULL) {
+    if (fetch && a->run.handler != NULL) {
         a->state = RQI_ATTEMPT_LOADING;
         fetch_args(w, a);
     } else {
@@ -397,11 +399,9 @@ static size_t wanted(const refq_worker *w)
     return want < most ? want : most;
 }
 
-static bool progress_due(refq_worker *w, const rqi_attempt *a, int64_t now, int64_t *wait)
+static bool progress_due(const rqi_attempt *a, int64_t now, int64_t *wait)
 {
-    pthread_mutex_lock(&w->lock);
-    bool dirty = a->progress_dirty && a->state == RQI_ATTEMPT_RUNNING;
-    pthread_mutex_unlock(&w->lock);
+    bool dirty = a->has_progress && a->state == RQI_ATTEMPT_RUNNING;
     int64_t left = a->progress_sent_ms + PROGRESS_EVERY_MS - now;
     if (dirty && left > 0 && left < *wait) {
         *wait = left;
@@ -414,8 +414,8 @@ static void add_progress(struct call *call, rqi_attempt **due, size_t n, rqi_buf
 {
     for (size_t i = 0; i < n; i++) {
         rqi_attempt *a = due[i];
-        memcpy(call->progress[i].hex, a->ref.hex, sizeof a->ref.hex);
-        memcpy(call->progress[i].entry, a->entry, sizeof a->entry);
+        memcpy(call->progress[i].hex, a->run.ref.hex, sizeof a->run.ref.hex);
+        memcpy(call->progress[i].entry, a->run.fence, sizeof a->run.fence);
         rqi_report_progress(call->w, a, &scratch[i]);
     }
     call->progress_n = n;
@@ -424,11 +424,7 @@ static void add_progress(struct call *call, rqi_attempt **due, size_t n, rqi_buf
 /* Finds progress to send; arms the timer for what must wait. */
 static size_t collect_progress(refq_worker *w, rqi_attempt **due, size_t room)
 {
-    pthread_mutex_lock(&w->lock);
-    bool any = w->progress_any;
-    w->progress_any = false;
-    pthread_mutex_unlock(&w->lock);
-    if (!any) {
+    if (!w->progress_any) {
         return 0;
     }
     size_t n = 0;
@@ -437,15 +433,11 @@ static size_t collect_progress(refq_worker *w, rqi_attempt **due, size_t room)
     rqi_attempt *a = NULL;
     TAILQ_FOREACH(a, &w->held, held)
     {
-        if (n < room && progress_due(w, a, now, &wait)) {
+        if (n < room && progress_due(a, now, &wait)) {
             due[n++] = a;
         }
     }
-    if (wait != INT64_MAX || n == room) {
-        pthread_mutex_lock(&w->lock);
-        w->progress_any = true;
-        pthread_mutex_unlock(&w->lock);
-    }
+    w->progress_any = wait != INT64_MAX || n == room;
     if (wait != INT64_MAX) {
         arm(w->later, wait);
     }
@@ -472,7 +464,7 @@ static void take_ready(struct call *call)
     rqi_attempt *a = NULL;
     size_t bytes = 0;
     while (call->sent_n < RQI_BATCH_MAX && (a = TAILQ_FIRST(&w->ready)) != NULL) {
-        bytes += a->outcome.value.len;
+        bytes += a->run.outcome.value.len;
         if (call->sent_n > 0 && bytes > CALL_BYTES) {
             break;
         }

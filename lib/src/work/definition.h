@@ -5,7 +5,7 @@
 
 #include "base/buf.h"
 
-#include <refq/work.h>
+#include <refq/handlers.h>
 
 /* Appends one JSON object. */
 void rqi_definition_json(const refq_task_def *def, rqi_buf *out);

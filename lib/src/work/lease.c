@@ -204,21 +204,23 @@ static void add_number(rqi_cmd *cmd, const char *name, int64_t value)
  */
 static void add_introduction(rqi_lease *l, rqi_buf *offers, rqi_buf *texts)
 {
-    const rqi_registry *reg = l->o.registry;
+    const refq_handlers *set = l->o.handlers;
+    size_t n = rqi_handlers_count(set);
     add_pair(&l->cmd, "host", l->host);
     add_number(&l->cmd, "pid", getpid());
     add_pair(&l->cmd, "version", REFQ_VERSION);
     add_number(&l->cmd, "slots", l->o.slots);
     add_number(&l->cmd, "record_ttl_ms", l->o.record_ttl_ms);
-    for (size_t i = 0; i < reg->n; i++) {
-        rqi_buf_addf(offers, i > 0 ? " %s" : "%s", reg->items[i]->def.name);
+    for (size_t i = 0; i < n; i++) {
+        rqi_buf_addf(offers, i > 0 ? " %s" : "%s", rqi_handlers_at(set, i)->def.name);
     }
     add_pair(&l->cmd, "offers", rqi_buf_str(offers));
-    for (size_t i = 0; i < reg->n; i++) {
+    for (size_t i = 0; i < n; i++) {
+        const refq_task_def *def = &rqi_handlers_at(set, i)->def;
         rqi_buf *name = &texts[2 * i];
         rqi_buf *json = &texts[2 * i + 1];
-        rqi_buf_addf(name, "offer:%s", reg->items[i]->def.name);
-        rqi_definition_json(&reg->items[i]->def, json);
+        rqi_buf_addf(name, "offer:%s", def->name);
+        rqi_definition_json(def, json);
         add_pair(&l->cmd, rqi_buf_str(name), rqi_buf_str(json));
     }
 }
@@ -241,7 +243,7 @@ static void encode_beat(rqi_lease *l, const struct beat *beat, const char *id, b
 
 static void send_beat(rqi_lease *l)
 {
-    size_t texts_n = 2 * l->o.registry->n;
+    size_t texts_n = 2 * rqi_handlers_count(l->o.handlers);
     struct beat *beat = calloc(1, sizeof *beat);
     rqi_buf *texts = calloc(texts_n + 1, sizeof *texts);
     rqi_buf offers = {0};

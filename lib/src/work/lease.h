@@ -13,7 +13,7 @@
 
 #include "redis/url.h"
 #include "task/keys.h"
-#include "work/handler.h"
+#include "run/handlers.h"
 
 #include <refq/log.h>
 
@@ -22,7 +22,7 @@ typedef struct rqi_lease rqi_lease;
 typedef struct rqi_lease_options {
     const rqi_url *url; /* these are borrowed for the lease's life */
     const rqi_keys *keys;
-    const rqi_registry *registry;
+    const refq_handlers *handlers;
     const refq_logger *log;
     int64_t lease_ms;
     int64_t beat_ms;

@@ -10,6 +10,7 @@
 #include "work/worker.h"
 
 #include "base/log.h"
+#include "run/executor.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -23,13 +24,13 @@ static void give_back(refq_worker *w, const char *hex, const char *entry, bool r
         w->recount = true;
         return;
     }
-    memcpy(a->ref.queue, w->queue, sizeof a->ref.queue);
-    (void)snprintf(a->ref.hex, sizeof a->ref.hex, "%s", hex);
-    (void)snprintf(a->entry, sizeof a->entry, "%s", entry);
+    memcpy(a->run.ref.queue, w->queue, sizeof a->run.ref.queue);
+    (void)snprintf(a->run.ref.hex, sizeof a->run.ref.hex, "%s", hex);
+    (void)snprintf(a->run.fence, sizeof a->run.fence, "%s", entry);
     a->phantom = true;
     a->confirmed = true;
     a->generation = w->generation;
-    a->stop = running ? RQI_STOP_NONE : RQI_STOP_CANCELLED;
+    a->run.stop = running ? RQI_STOP_NONE : RQI_STOP_CANCELLED;
     rqi_log(&w->o.log, REFQ_LOG_WARN,
             "event=given_back ref=%s:%s reason=\"claimed, but the reply "
             "was lost\"",
@@ -47,8 +48,8 @@ static void stop_unlisted(refq_worker *w)
         bool active = a->state == RQI_ATTEMPT_LOADING || a->state == RQI_ATTEMPT_RUNNING;
         if (active && !a->confirmed) {
             rqi_log(&w->o.log, REFQ_LOG_WARN, "event=fenced ref=%s:%s attempt=%u", w->queue,
-                    a->ref.hex, a->number);
-            rqi_attempt_stop(a, RQI_STOP_FENCED);
+                    a->run.ref.hex, a->run.number);
+            rqi_run_stop(&a->run, RQI_STOP_FENCED);
         }
         a->confirmed = false;
     }

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "run/executor.h"
 
 #include <event2/event.h>
 #include <stdlib.h>
@@ -35,11 +36,11 @@ static void confirm_unknown(refq_worker *w, const char *hex)
     if (a == NULL) {
         return;
     }
-    memcpy(a->ref.queue, w->queue, sizeof a->ref.queue);
-    memcpy(a->ref.hex, hex, REFQ_HEX_LEN);
+    memcpy(a->run.ref.queue, w->queue, sizeof a->run.ref.queue);
+    memcpy(a->run.ref.hex, hex, REFQ_HEX_LEN);
     a->phantom = true;
     a->generation = w->generation;
-    a->stop = RQI_STOP_CANCELLED;
+    a->run.stop = RQI_STOP_CANCELLED;
     rqi_worker_add(w, a);
     rqi_worker_attempt_done(a);
 }
@@ -58,8 +59,8 @@ void rqi_orders_cancel(refq_worker *w, const char *hex)
     }
     if (a->state == RQI_ATTEMPT_LOADING || a->state == RQI_ATTEMPT_RUNNING) {
         rqi_log(&w->o.log, REFQ_LOG_INFO, "event=cancelling ref=%s:%s attempt=%u", w->queue, hex,
-                a->number);
-        rqi_attempt_stop(a, RQI_STOP_CANCELLED);
+                a->run.number);
+        rqi_run_stop(&a->run, RQI_STOP_CANCELLED);
     }
 }
 

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/utf8.h"
 #include "cache/entry.h"
+#include "run/executor.h"
 
 #include <string.h>
 
@@ -18,16 +19,17 @@ typedef enum report_op { OP_OK, OP_FAIL, OP_RELEASE, OP_ENDED } report_op;
  * finished it. */
 static report_op op_of(const rqi_attempt *a)
 {
-    if (a->stop == RQI_STOP_CANCELLED || a->stop == RQI_STOP_FENCED) {
+    if (a->run.stop == RQI_STOP_CANCELLED || a->run.stop == RQI_STOP_FENCED) {
         return OP_ENDED;
     }
-    if (a->phantom || a->handler == NULL) {
+    if (a->phantom || a->run.handler == NULL) {
         return OP_RELEASE;
     }
-    if (a->outcome.kind == RQI_DONE) {
+    if (a->run.outcome.kind == RQI_DONE) {
         return OP_OK;
     }
-    if (a->stop == RQI_STOP_DRAIN || a->outcome.kind == RQI_CANCELLED || a->outcome.lost) {
+    if (a->run.stop == RQI_STOP_DRAIN || a->run.outcome.kind == RQI_CANCELLED ||
+        a->run.outcome.lost) {
         return OP_RELEASE;
     }
     return OP_FAIL;
@@ -36,10 +38,10 @@ static report_op op_of(const rqi_attempt *a)
 static void compose_entry(refq_worker *w, const rqi_attempt *a, rqi_buf *out)
 {
     rqi_entry entry = {
-        .value = rqi_buf_bytes(&a->outcome.value),
-        .tool_name = a->task,
+        .value = rqi_buf_bytes(&a->run.outcome.value),
+        .tool_name = a->run.task,
         .created_at_ms = rqi_worker_server_ms(w),
-        .ttl_ms = a->handler->def.result_ttl_ms,
+        .ttl_ms = a->run.handler->def.result_ttl_ms,
     };
     rqi_entry_compose(&entry, out);
 }
@@ -47,10 +49,10 @@ static void compose_entry(refq_worker *w, const rqi_attempt *a, rqi_buf *out)
 /* One entry of the task's history, for people and programs. */
 static void compose_history(refq_worker *w, const rqi_attempt *a, bool permanent, rqi_buf *out)
 {
-    const rqi_outcome *o = &a->outcome;
-    rqi_buf_addf(
-        out, "{\"attempt\":%u,\"at\":%lld,\"class\":\"%s\",\"worker\":\"%s\",\"error\":", a->number,
-        (long long)rqi_worker_server_ms(w), permanent ? "permanent" : "retryable", w->id);
+    const rqi_outcome *o = &a->run.outcome;
+    rqi_buf_addf(out, "{\"attempt\":%u,\"at\":%lld,\"class\":\"%s\",\"worker\":\"%s\",\"error\":",
+                 a->run.number, (long long)rqi_worker_server_ms(w),
+                 permanent ? "permanent" : "retryable", w->id);
     rqi_buf_add_json(out, o->error, strlen(o->error));
     if (o->log_tail.len > 0) {
         rqi_buf_adds(out, ",\"stderr\":");
@@ -78,15 +80,13 @@ static void compose_short(const char *error, rqi_buf *out)
 static void add_fail(refq_worker *w, rqi_attempt *a, rqi_buf scratch[2])
 {
     rqi_cmd *cmd = &w->cmd;
-    const refq_task_def *def = &a->handler->def;
-    bool permanent = a->outcome.kind == RQI_PERMANENT && a->stop != RQI_STOP_TIMEOUT;
-    if (a->stop == RQI_STOP_TIMEOUT) {
-        rqi_attempt_fail(a, RQI_RETRYABLE, "timed out after %lld ms", (long long)a->timeout_ms);
-    }
-    int64_t delay = a->outcome.retry_after_ms >= 0 ? a->outcome.retry_after_ms
-                                                   : rqi_backoff_delay(&def->backoff, a->failures);
+    const refq_task_def *def = &a->run.handler->def;
+    bool permanent = a->run.outcome.kind == RQI_PERMANENT;
+    int64_t delay = a->run.outcome.retry_after_ms >= 0
+                        ? a->run.outcome.retry_after_ms
+                        : rqi_backoff_delay(&def->backoff, a->failures);
     compose_history(w, a, permanent, &scratch[0]);
-    compose_short(a->outcome.error, &scratch[1]);
+    compose_short(a->run.outcome.error, &scratch[1]);
     rqi_cmd_adds(cmd, "fail");
     rqi_cmd_adds(cmd, permanent ? "permanent" : "retryable");
     rqi_cmd_addi(cmd, delay);
@@ -102,14 +102,14 @@ static void add_ok(refq_worker *w, rqi_attempt *a, rqi_buf scratch[2])
         compose_entry(w, a, &scratch[0]);
     }
     if (scratch[0].err != REFQ_OK) {
-        rqi_attempt_fail(a, RQI_RETRYABLE, "no memory for a result of %zu bytes",
-                         a->outcome.value.len);
+        rqi_run_fail(&a->run, RQI_RETRYABLE, "no memory for a result of %zu bytes",
+                     a->run.outcome.value.len);
         rqi_buf_clear(&scratch[0]);
         add_fail(w, a, scratch);
         return;
     }
     rqi_cmd_adds(cmd, "ok");
-    rqi_cmd_addi(cmd, a->handler->def.result_ttl_ms + RQI_ENTRY_SLACK_MS);
+    rqi_cmd_addi(cmd, a->run.handler->def.result_ttl_ms + RQI_ENTRY_SLACK_MS);
     rqi_cmd_adds(cmd, a->staged ? "1" : "0");
     rqi_cmd_add(cmd, scratch[0].ptr, scratch[0].len);
 }
@@ -117,9 +117,9 @@ static void add_ok(refq_worker *w, rqi_attempt *a, rqi_buf scratch[2])
 static void add_release(refq_worker *w, rqi_attempt *a, rqi_buf scratch[2])
 {
     (void)scratch;
-    bool unknown = a->handler == NULL && !a->phantom;
+    bool unknown = a->run.handler == NULL && !a->phantom;
     rqi_cmd_adds(&w->cmd, "release");
-    rqi_cmd_addi(&w->cmd, unknown ? RQI_UNKNOWN_MS : a->outcome.lost ? LOST_MS : 0);
+    rqi_cmd_addi(&w->cmd, unknown ? RQI_UNKNOWN_MS : a->run.outcome.lost ? LOST_MS : 0);
 }
 
 static void add_ended(refq_worker *w, rqi_attempt *a, rqi_buf scratch[2])
@@ -134,23 +134,25 @@ static void (*const add_op[])(refq_worker *w, rqi_attempt *a, rqi_buf scratch[2]
 
 void rqi_report_add(refq_worker *w, rqi_attempt *a, rqi_buf scratch[2])
 {
-    rqi_cmd_adds(&w->cmd, a->ref.hex);
-    rqi_cmd_adds(&w->cmd, a->entry);
+    rqi_cmd_adds(&w->cmd, a->run.ref.hex);
+    rqi_cmd_adds(&w->cmd, a->run.fence);
     add_op[op_of(a)](w, a, scratch);
 }
 
 void rqi_report_progress(refq_worker *w, rqi_attempt *a, rqi_buf scratch[1])
 {
-    rqi_cmd_adds(&w->cmd, a->ref.hex);
-    rqi_cmd_adds(&w->cmd, a->entry);
+    rqi_cmd_adds(&w->cmd, a->run.ref.hex);
+    rqi_cmd_adds(&w->cmd, a->run.fence);
     rqi_cmd_adds(&w->cmd, "progress");
-    pthread_mutex_lock(&w->lock);
-    rqi_buf_addf(scratch, "%lld/%lld", (long long)a->current, (long long)a->total);
-    size_t message = scratch->len;
-    rqi_buf_adds(scratch, a->message);
-    a->progress_dirty = false;
-    pthread_mutex_unlock(&w->lock);
+    int64_t current = 0;
+    int64_t total = 0;
+    char text[sizeof a->run.message];
+    a->has_progress = false;
     a->progress_sent_ms = rqi_mono_ms();
+    (void)rqi_run_take_progress(&a->run, &current, &total, text);
+    rqi_buf_addf(scratch, "%lld/%lld", (long long)current, (long long)total);
+    size_t message = scratch->len;
+    rqi_buf_adds(scratch, text);
     rqi_cmd_add(&w->cmd, scratch->ptr, message);
     rqi_cmd_add(&w->cmd, scratch->ptr + message, scratch->len - message);
 }
@@ -168,7 +170,7 @@ void rqi_report_stage(refq_worker *w, rqi_attempt *a)
 {
     rqi_buf text = {0};
     rqi_key key;
-    if (op_of(a) != OP_OK || a->staged_failed || a->outcome.value.len <= RQI_INLINE_RESULT) {
+    if (op_of(a) != OP_OK || a->staged_failed || a->run.outcome.value.len <= RQI_INLINE_RESULT) {
         a->staged = false;
         return;
     }
@@ -176,7 +178,7 @@ void rqi_report_stage(refq_worker *w, rqi_attempt *a)
     if (text.err == REFQ_OK) {
         rqi_cmd_clear(&w->cmd);
         rqi_cmd_adds(&w->cmd, "SET");
-        rqi_cmd_adds(&w->cmd, rqi_key_staged(&w->keys, key, a->ref.hex, a->entry));
+        rqi_cmd_adds(&w->cmd, rqi_key_staged(&w->keys, key, a->run.ref.hex, a->run.fence));
         rqi_cmd_add(&w->cmd, text.ptr, text.len);
         rqi_cmd_adds(&w->cmd, "PX");
         rqi_cmd_addi(&w->cmd, RQI_STAGED_TTL_MS);

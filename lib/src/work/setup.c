@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Making a worker: its options checked, its handlers registered, nothing started. */
+/* Making a worker: its options checked, its queues named, nothing started. */
 #include "work/worker.h"
 
 #include "base/error.h"
@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -53,7 +54,6 @@ refq_err refq_worker_new(const refq_worker_options *options, refq_worker **ret_w
     w->fd_stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     TAILQ_INIT(&w->held);
     TAILQ_INIT(&w->ready);
-    (void)pthread_mutex_init(&w->lock, NULL);
     refq_err rc = rqi_rand_init(err);
     if (rc == REFQ_OK) {
         rc = check_options(&w->o, err);
@@ -61,40 +61,41 @@ refq_err refq_worker_new(const refq_worker_options *options, refq_worker **ret_w
     if (rc == REFQ_OK) {
         rc = rqi_url_parse(options->redis, &w->url, err);
     }
-    if (rc == REFQ_OK) {
-        rc = rqi_keys_make(options->prefix, options->queue != NULL ? options->queue : "", &w->keys,
-                           err);
+    if (rc == REFQ_OK) { /* the queue comes with refq_worker_serve(); this checks the prefix */
+        rc = rqi_keys_make(options->prefix, "q", &w->keys, err);
     }
     if (rc != REFQ_OK) {
         refq_worker_free(w);
         return rc;
     }
-    (void)snprintf(w->queue, sizeof w->queue, "%s", options->queue);
     w->o.redis = NULL;
-    w->o.queue = NULL;
     w->o.prefix = NULL;
     *ret_worker = w;
     return REFQ_OK;
 }
 
-refq_err refq_worker_add_function(refq_worker *w, const refq_task_def *def, refq_run_mode mode,
-                                  refq_handler handler, void *arg, refq_error *err)
+refq_err refq_worker_serve(refq_worker *w, const char *queue, refq_handlers *handlers,
+                           refq_error *err)
 {
-    rqi_handler *h = NULL;
-    rqi_handler_kind kind = mode == REFQ_RUN_INLINE ? RQI_HANDLER_INLINE : RQI_HANDLER_THREAD;
-    refq_err rc = rqi_registry_add(&w->registry, kind, def, NULL, &h, err);
-    if (rc == REFQ_OK) {
-        h->fn = handler;
-        h->arg = arg;
+    rqi_keys keys;
+    char prefix[RQI_PREFIX_MAX + 1];
+    if (w->handlers != NULL) {
+        return rqi_fail(err, REFQ_ERR_CONFLICT, "the worker serves queue %s already", w->queue);
     }
-    return rc;
-}
-
-refq_err refq_worker_add_exec(refq_worker *w, const refq_task_def *def, const refq_exec_def *exec,
-                              refq_error *err)
-{
-    rqi_handler *h = NULL;
-    return rqi_registry_add(&w->registry, RQI_HANDLER_EXEC, def, exec, &h, err);
+    if (rqi_handlers_count(handlers) == 0) {
+        return rqi_fail(err, REFQ_ERR_INVALID,
+                        "queue %.64s has no tasks: there is nothing to serve it with", queue);
+    }
+    memcpy(prefix, w->keys.prefix, sizeof prefix);
+    refq_err rc = rqi_keys_make(prefix, queue, &keys, err);
+    if (rc != REFQ_OK) {
+        return rc;
+    }
+    w->keys = keys;
+    (void)snprintf(w->queue, sizeof w->queue, "%s", queue);
+    w->handlers = refq_handlers_ref(handlers);
+    rqi_handlers_seal(handlers);
+    return REFQ_OK;
 }
 
 void refq_worker_free(refq_worker *w)
@@ -102,7 +103,7 @@ void refq_worker_free(refq_worker *w)
     if (w == NULL || w->stuck) {
         return;
     }
-    rqi_registry_done(&w->registry);
+    refq_handlers_unref(w->handlers);
     rqi_cmd_done(&w->cmd);
     for (size_t i = 0; i < sizeof w->scratch / sizeof w->scratch[0]; i++) {
         rqi_buf_done(&w->scratch[i]);
@@ -110,6 +111,5 @@ void refq_worker_free(refq_worker *w)
     if (w->fd_stop >= 0) {
         (void)close(w->fd_stop);
     }
-    (void)pthread_mutex_destroy(&w->lock);
     free(w);
 }

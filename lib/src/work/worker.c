@@ -5,9 +5,9 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/rand.h"
-#include "base/utf8.h"
 
 #include <event2/event.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,26 +19,6 @@
 
 /* --- What the parts ask ----------------------------------------------------------------------- */
 
-struct event_base *rqi_worker_base(refq_worker *w)
-{
-    return w->base;
-}
-
-rqi_keeper *rqi_worker_keeper(refq_worker *w)
-{
-    return w->keeper;
-}
-
-rqi_pool *rqi_worker_pool(refq_worker *w)
-{
-    return w->pool;
-}
-
-const refq_logger *rqi_worker_logger(refq_worker *w)
-{
-    return &w->o.log;
-}
-
 int64_t rqi_worker_server_ms(const refq_worker *w)
 {
     return rqi_mono_ms() + w->clock_offset_ms;
@@ -49,8 +29,8 @@ rqi_attempt *rqi_worker_find(refq_worker *w, const char *hex, const char *entry_
     rqi_attempt *a = NULL;
     TAILQ_FOREACH(a, &w->held, held)
     {
-        if (strcmp(a->ref.hex, hex) == 0 &&
-            (entry_or_null == NULL || strcmp(a->entry, entry_or_null) == 0)) {
+        if (strcmp(a->run.ref.hex, hex) == 0 &&
+            (entry_or_null == NULL || strcmp(a->run.fence, entry_or_null) == 0)) {
             return a;
         }
     }
@@ -84,9 +64,6 @@ void rqi_worker_attempt_done(rqi_attempt *a)
     if (!a->phantom) {
         w->running_n--;
     }
-    if (a->timer != NULL) {
-        (void)evtimer_del(a->timer); /* it ended in time, however late that is told */
-    }
     if (a->generation != w->generation) {
         rqi_worker_drop(w, a); /* nobody waits for a dead incarnation's report */
     } else {
@@ -104,25 +81,6 @@ static void wake(int fd)
     (void)n;
 }
 
-void rqi_worker_progress(rqi_attempt *a, int64_t current, int64_t total, const char *message)
-{
-    refq_worker *w = a->worker;
-    const char *text = message != NULL ? message : "";
-    size_t cut = rqi_utf8_cut(text, strlen(text), sizeof a->message - 1);
-    pthread_mutex_lock(&w->lock);
-    a->current = current;
-    a->total = total;
-    memcpy(a->message, text, cut);
-    a->message[cut] = '\0';
-    a->progress_dirty = true;
-    bool first = !w->progress_any;
-    w->progress_any = true;
-    pthread_mutex_unlock(&w->lock);
-    if (first) {
-        wake(w->notify_fd);
-    }
-}
-
 void rqi_worker_fail(refq_worker *w, const refq_error *err)
 {
     w->failed = *err;
@@ -135,7 +93,7 @@ static void stop_all(refq_worker *w, rqi_stop_reason why)
     TAILQ_FOREACH(a, &w->held, held)
     {
         if (a->state == RQI_ATTEMPT_LOADING || a->state == RQI_ATTEMPT_RUNNING) {
-            rqi_attempt_stop(a, why);
+            rqi_run_stop(&a->run, why);
         }
     }
 }
@@ -212,7 +170,7 @@ static void take_notice(refq_worker *w)
         w->started = true;
         announce_queue(w);
         rqi_log(&w->o.log, REFQ_LOG_INFO, "event=started worker=%s queue=%s slots=%u tasks=%zu",
-                w->id, w->queue, w->o.concurrency, w->registry.n);
+                w->id, w->queue, w->o.concurrency, rqi_handlers_count(w->handlers));
     }
     if (notice.ended && w->saying_bye) {
         (void)event_base_loopbreak(w->base);
@@ -227,16 +185,9 @@ static void on_notify(evutil_socket_t fd, short what, void *arg)
 {
     refq_worker *w = arg;
     uint64_t count = 0;
-    struct rqi_attempts ended = TAILQ_HEAD_INITIALIZER(ended);
-    rqi_attempt *a = NULL;
     ssize_t n = read(fd, &count, sizeof count);
     (void)n;
     (void)what;
-    rqi_pool_take(w->pool, &ended);
-    while ((a = TAILQ_FIRST(&ended)) != NULL) {
-        TAILQ_REMOVE(&ended, a, link);
-        rqi_worker_attempt_done(a);
-    }
     take_notice(w);
     rqi_claim_kick(w);
 }
@@ -305,8 +256,10 @@ static void on_deadline(evutil_socket_t fd, short what, void *arg)
     rqi_worker_fail(w, &err);
 }
 
-void rqi_worker_keeper_lost(refq_worker *w)
+/* The process that starts programs has died: all is given back, and the worker ends. */
+static void on_broken(void *arg)
 {
+    refq_worker *w = arg;
     if (w->failed.code != REFQ_OK) {
         return;
     }
@@ -317,11 +270,6 @@ void rqi_worker_keeper_lost(refq_worker *w)
     w->draining = true; /* at once: nothing more may be claimed */
     arm(w->deadline, w->o.grace_ms);
     rqi_claim_kick(w);
-}
-
-static void on_keeper_gone(void *arg)
-{
-    rqi_worker_keeper_lost(arg);
 }
 
 void refq_worker_stop(refq_worker *worker)
@@ -376,14 +324,15 @@ static refq_err make_events(refq_worker *w, refq_error *err)
     return REFQ_OK;
 }
 
-static bool has_programs(const refq_worker *w)
+static refq_err make_executor(refq_worker *w, refq_error *err)
 {
-    for (size_t i = 0; i < w->registry.n; i++) {
-        if (w->registry.items[i]->kind == RQI_HANDLER_EXEC) {
-            return true;
-        }
-    }
-    return false;
+    const rqi_executor_options options = {.base = w->base,
+                                          .threads = w->o.concurrency,
+                                          .programs = rqi_handlers_have_programs(w->handlers),
+                                          .log = &w->o.log,
+                                          .on_broken = on_broken,
+                                          .arg = w};
+    return rqi_executor_new(&options, &w->executor, err);
 }
 
 static refq_err open_connections(refq_worker *w, refq_error *err)
@@ -405,20 +354,13 @@ static refq_err open_connections(refq_worker *w, refq_error *err)
     return rc;
 }
 
-/* Order matters: the keeper is forked before any thread is made, the lease comes last because it
- * makes the worker visible. */
+/* Order matters: the executor forks, so it is made before any thread; the lease comes last because
+ * it makes the worker visible. */
 static refq_err start(refq_worker *w, refq_error *err)
 {
-    refq_err rc = has_programs(w) ? rqi_keeper_start(&w->keeper, err) : REFQ_OK;
+    refq_err rc = make_events(w, err);
     if (rc == REFQ_OK) {
-        rc = make_events(w, err);
-    }
-    if (rc == REFQ_OK && w->keeper != NULL) {
-        rqi_keeper_on_gone(w->keeper, on_keeper_gone, w);
-        rc = rqi_keeper_attach(w->keeper, w->base, err);
-    }
-    if (rc == REFQ_OK) {
-        rc = rqi_pool_new(w->o.concurrency, w->notify_fd, &w->pool, err);
+        rc = make_executor(w, err);
     }
     if (rc == REFQ_OK) {
         rc = open_connections(w, err);
@@ -428,7 +370,7 @@ static refq_err start(refq_worker *w, refq_error *err)
     }
     rqi_lease_options lease = {.url = &w->url,
                                .keys = &w->keys,
-                               .registry = &w->registry,
+                               .handlers = w->handlers,
                                .log = &w->o.log,
                                .lease_ms = w->o.lease_ms,
                                .beat_ms = w->o.beat_ms,
@@ -451,27 +393,10 @@ static void drop_all(refq_worker *w)
 {
     rqi_attempt *a = NULL;
     while ((a = TAILQ_FIRST(&w->held)) != NULL) {
-        if (a->exec != NULL) {
-            rqi_exec_drop(a->exec);
-        }
         rqi_worker_drop(w, a);
     }
     TAILQ_INIT(&w->ready);
     w->ready_n = 0;
-}
-
-/* A C handler that ignores being told to stop still uses its attempt and thread: both are left
- * alone, for the process is about to end. */
-static bool handlers_are_stuck(const refq_worker *w)
-{
-    const rqi_attempt *a = NULL;
-    TAILQ_FOREACH(a, &w->held, held)
-    {
-        if (a->state == RQI_ATTEMPT_RUNNING && a->handler->kind == RQI_HANDLER_THREAD) {
-            return true;
-        }
-    }
-    return false;
 }
 
 /* libevent finishes freeing a connection, and late errors reach their callbacks, in a turn of the
@@ -497,8 +422,9 @@ static void stop_parts(refq_worker *w)
     rqi_lease_stop(w->lease);
     w->lease = NULL;
     w->started = false;
-    rqi_keeper_stop(w->keeper);
-    w->keeper = NULL;
+    if (w->executor != NULL) {
+        rqi_executor_stop(w->executor);
+    }
     rqi_bell_free(w->bell);
     rqi_orders_free(w->orders);
     w->bell = NULL;
@@ -506,14 +432,16 @@ static void stop_parts(refq_worker *w)
     rqi_conn_free(w->conn);
     w->conn = NULL;
     run_what_is_deferred(w);
-    if (handlers_are_stuck(w)) {
+    /* A C handler that ignores being told to stop still uses its attempt and thread: both are left
+     * alone, for the process is about to end. */
+    if (w->executor != NULL && rqi_executor_busy(w->executor) > 0) {
         rqi_log(&w->o.log, REFQ_LOG_ERROR, "event=stuck_handlers running=%zu", w->running_n);
         w->stuck = true;
         return;
     }
-    rqi_pool_free(w->pool);
-    w->pool = NULL;
     drop_all(w);
+    rqi_executor_free(w->executor);
+    w->executor = NULL;
     for (size_t i = 0; i < sizeof events / sizeof events[0]; i++) {
         free_event(events[i]);
     }
@@ -552,8 +480,10 @@ static void restore_sigpipe(const sigset_t *before)
 refq_err refq_worker_run(refq_worker *w, refq_error *err)
 {
     sigset_t before;
-    if (w->registry.n == 0) {
-        return rqi_fail(err, REFQ_ERR_INVALID, "a worker without tasks has nothing to do");
+    if (w->handlers == NULL) {
+        return rqi_fail(
+            err, REFQ_ERR_INVALID,
+            "a worker that serves no queue has nothing to do; call refq_worker_serve()");
     }
     block_sigpipe(&before);
     refq_err rc = start(w, err);

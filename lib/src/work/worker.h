@@ -20,16 +20,13 @@
 #define RQI_WORK_WORKER_H
 
 #include "redis/conn.h"
-#include "run/keeper.h"
+#include "run/executor.h"
 #include "task/fcall.h"
 #include "task/keys.h"
 #include "work/attempt.h"
 #include "work/lease.h"
-#include "work/pool.h"
 
 #include <refq/work.h>
-
-#include <pthread.h>
 
 #define RQI_BATCH_MAX     128                 /* reports, and claims, of one call */
 #define RQI_INLINE_RESULT ((size_t)64 * 1024) /* larger results are staged */
@@ -44,20 +41,19 @@ struct refq_worker {
     rqi_url url;
     rqi_keys keys;
     char queue[REFQ_QUEUE_MAX + 1];
-    rqi_registry registry;
+    refq_handlers *handlers;   /* a reference; NULL until it serves a queue */
     char id[REFQ_HEX_LEN + 1]; /* this incarnation */
     unsigned generation;       /* rises with each incarnation */
 
     struct event_base *base;
-    rqi_keeper *keeper; /* NULL when no task runs an external program */
-    rqi_pool *pool;
+    rqi_executor *executor;
     rqi_lease *lease;
     rqi_conn *conn;
     struct rqi_bell *bell;
     struct rqi_orders *orders;
     rqi_cmd cmd;                        /* scratch */
     rqi_buf scratch[RQI_BATCH_MAX * 3]; /* texts of one call, reused */
-    int notify_fd;                      /* other threads wake the loop */
+    int notify_fd;                      /* the lease thread wakes the loop */
     struct event *notify;
     struct event *kick;     /* activated to look once per turn whether something is to be sent */
     struct event *later;    /* looks again after a pause: progress, or a call that failed */
@@ -86,31 +82,17 @@ struct refq_worker {
     struct event *stop;
     unsigned stops;
     refq_error failed; /* why the loop ended, REFQ_OK = asked to */
-
-    pthread_mutex_t lock; /* guards the attempts' progress and what follows */
-    bool progress_any;    /* some attempt has progress to be sent */
+    bool progress_any; /* some attempt has progress to be sent */
 };
-
-/* attempt.c and ctx.c */
-struct event_base *rqi_worker_base(refq_worker *w);
-rqi_keeper *rqi_worker_keeper(refq_worker *w);
-rqi_pool *rqi_worker_pool(refq_worker *w);
-const refq_logger *rqi_worker_logger(refq_worker *w);
 
 /* The handler has ended (or never started): report it. On the loop's thread. */
 void rqi_worker_attempt_done(rqi_attempt *a);
-
-/* Any thread. */
-void rqi_worker_progress(rqi_attempt *a, int64_t current, int64_t total, const char *message);
 
 rqi_attempt *rqi_worker_find(refq_worker *w, const char *hex, const char *entry_or_null);
 void rqi_worker_add(refq_worker *w, rqi_attempt *a);
 void rqi_worker_drop(refq_worker *w, rqi_attempt *a); /* removes and frees */
 int64_t rqi_worker_server_ms(const refq_worker *w);
 void rqi_worker_fail(refq_worker *w, const refq_error *err); /* ends the loop with an error */
-
-/* The process that starts programs has died: give everything back and end with an error. */
-void rqi_worker_keeper_lost(refq_worker *w);
 
 /* The incarnation is dead to Redis: stop everything it ran and begin a new one. */
 void rqi_worker_reborn(refq_worker *w);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "work/handler.h"
+#include "run/handlers.h"
 
 #include "base/error.h"
 #include "base/parse.h"
@@ -7,6 +7,7 @@
 
 #include <refq/task.h>
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,6 +16,14 @@
 #define RESULT_TTL_DEFAULT ((int64_t)24 * 3600 * 1000)
 #define ASYNC_TIMEOUT_MS   5000
 #define TEXT_MAX           16384
+#define CONCURRENCY_MAX    4096
+
+struct refq_handlers {
+    atomic_uint refs;
+    atomic_bool sealed;  /* somebody runs them: nothing is added any more */
+    rqi_handler **items; /* owned, each too: runs point to them */
+    size_t n;
+};
 
 static const refq_backoff default_backoff = {.base_ms = 1000, .factor = 2, .cap_ms = 60000};
 
@@ -33,6 +42,10 @@ static refq_err check_def(const refq_task_def *def, refq_error *err)
     }
     if (def->max_retries < REFQ_NO_RETRIES || def->max_retries > 1000) {
         return rqi_fail(err, REFQ_ERR_LIMIT, "task %s: max_retries must be 0 to 1000", def->name);
+    }
+    if (def->concurrency > CONCURRENCY_MAX) {
+        return rqi_fail(err, REFQ_ERR_LIMIT, "task %s: concurrency must be 0 to %d", def->name,
+                        CONCURRENCY_MAX);
     }
     const refq_backoff *b = &def->backoff;
     int unset = b->base_ms == 0 && b->cap_ms == 0 && b->factor <= 0 && !b->no_jitter;
@@ -110,48 +123,129 @@ static rqi_handler *handler_copy(rqi_handler_kind kind, const refq_task_def *def
     return h;
 }
 
-refq_err rqi_registry_add(rqi_registry *reg, rqi_handler_kind kind, const refq_task_def *def,
+static refq_err check_room(const refq_handlers *set, const char *name, refq_error *err)
+{
+    if (atomic_load(&set->sealed)) {
+        return rqi_fail(err, REFQ_ERR_CONFLICT,
+                        "task %s comes too late: these handlers are in use; make a new set", name);
+    }
+    if (rqi_handlers_find(set, name) != NULL) {
+        return rqi_fail(err, REFQ_ERR_CONFLICT, "task %s is already registered", name);
+    }
+    if (set->n == HANDLERS_MAX) {
+        return rqi_fail(err, REFQ_ERR_LIMIT, "a queue has at most %d tasks", HANDLERS_MAX);
+    }
+    return REFQ_OK;
+}
+
+refq_err rqi_handlers_add(refq_handlers *set, rqi_handler_kind kind, const refq_task_def *def,
                           const refq_exec_def *exec, rqi_handler **ret, refq_error *err)
 {
     refq_err rc = check_def(def, err);
     if (rc == REFQ_OK && exec != NULL) {
         rc = rqi_exec_def_check(exec, err);
     }
+    if (rc == REFQ_OK) {
+        rc = check_room(set, def->name, err);
+    }
     if (rc != REFQ_OK) {
         return rc;
     }
-    if (rqi_registry_find(reg, def->name) != NULL) {
-        return rqi_fail(err, REFQ_ERR_CONFLICT, "task %s is already registered", def->name);
-    }
-    if (reg->n == HANDLERS_MAX) {
-        return rqi_fail(err, REFQ_ERR_LIMIT, "a worker offers at most %d tasks", HANDLERS_MAX);
-    }
-    rqi_handler **items = realloc(reg->items, (reg->n + 1) * sizeof *items);
-    reg->items = items != NULL ? items : reg->items;
+    rqi_handler **items = realloc(set->items, (set->n + 1) * sizeof *items);
+    set->items = items != NULL ? items : set->items;
     rqi_handler *h = items != NULL ? handler_copy(kind, def, exec) : NULL;
     if (h == NULL) {
         return rqi_fail(err, REFQ_ERR_NOMEM, "out of memory");
     }
-    reg->items[reg->n++] = h;
+    set->items[set->n++] = h;
     *ret = h;
     return REFQ_OK;
 }
 
-const rqi_handler *rqi_registry_find(const rqi_registry *reg, const char *name)
+const rqi_handler *rqi_handlers_find(const refq_handlers *set, const char *name)
 {
-    for (size_t i = 0; i < reg->n; i++) {
-        if (strcmp(reg->items[i]->def.name, name) == 0) {
-            return reg->items[i];
+    for (size_t i = 0; i < set->n; i++) {
+        if (strcmp(set->items[i]->def.name, name) == 0) {
+            return set->items[i];
         }
     }
     return NULL;
 }
 
-void rqi_registry_done(rqi_registry *reg)
+size_t rqi_handlers_count(const refq_handlers *set)
 {
-    for (size_t i = 0; i < reg->n; i++) {
-        handler_free(reg->items[i]);
+    return set->n;
+}
+
+const rqi_handler *rqi_handlers_at(const refq_handlers *set, size_t i)
+{
+    return set->items[i];
+}
+
+bool rqi_handlers_have_programs(const refq_handlers *set)
+{
+    for (size_t i = 0; i < set->n; i++) {
+        if (set->items[i]->kind == RQI_HANDLER_EXEC) {
+            return true;
+        }
     }
-    free(reg->items);
-    *reg = (rqi_registry){0};
+    return false;
+}
+
+void rqi_handlers_seal(refq_handlers *set)
+{
+    atomic_store(&set->sealed, true);
+}
+
+/* --- Public ----------------------------------------------------------------------------------- */
+
+refq_err refq_handlers_new(refq_handlers **ret, refq_error *err)
+{
+    refq_handlers *set = calloc(1, sizeof *set);
+    if (set == NULL) {
+        return rqi_fail(err, REFQ_ERR_NOMEM, "out of memory");
+    }
+    atomic_init(&set->refs, 1);
+    atomic_init(&set->sealed, false);
+    *ret = set;
+    return REFQ_OK;
+}
+
+refq_err refq_handlers_add_function(refq_handlers *handlers, const refq_task_def *def,
+                                    refq_run_mode mode, refq_handler handler, void *arg,
+                                    refq_error *err)
+{
+    rqi_handler *h = NULL;
+    rqi_handler_kind kind = mode == REFQ_RUN_INLINE ? RQI_HANDLER_INLINE : RQI_HANDLER_THREAD;
+    refq_err rc = rqi_handlers_add(handlers, kind, def, NULL, &h, err);
+    if (rc == REFQ_OK) {
+        h->fn = handler;
+        h->arg = arg;
+    }
+    return rc;
+}
+
+refq_err refq_handlers_add_exec(refq_handlers *handlers, const refq_task_def *def,
+                                const refq_exec_def *exec, refq_error *err)
+{
+    rqi_handler *h = NULL;
+    return rqi_handlers_add(handlers, RQI_HANDLER_EXEC, def, exec, &h, err);
+}
+
+refq_handlers *refq_handlers_ref(refq_handlers *handlers)
+{
+    (void)atomic_fetch_add(&handlers->refs, 1);
+    return handlers;
+}
+
+void refq_handlers_unref(refq_handlers *handlers)
+{
+    if (handlers == NULL || atomic_fetch_sub(&handlers->refs, 1) > 1) {
+        return;
+    }
+    for (size_t i = 0; i < handlers->n; i++) {
+        handler_free(handlers->items[i]);
+    }
+    free(handlers->items);
+    free(handlers);
 }

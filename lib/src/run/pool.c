@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#include "work/pool.h"
+#include "run/pool.h"
 
 #include "base/error.h"
-#include "work/ctx.h"
+#include "run/ctx.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -12,13 +12,13 @@
 struct rqi_pool {
     pthread_mutex_t lock;
     pthread_cond_t more;
-    struct rqi_attempts todo;
-    struct rqi_attempts ended;
+    struct rqi_runs todo;
+    struct rqi_runs ended;
     pthread_t *threads;
     unsigned max;
     unsigned started;
     unsigned idle;   /* threads that wait for work */
-    unsigned queued; /* attempts in todo */
+    unsigned queued; /* runs in todo */
     bool stopping;
     int notify_fd;
 };
@@ -33,17 +33,17 @@ static void *work(void *arg)
             (void)pthread_cond_wait(&pool->more, &pool->lock);
             pool->idle--;
         }
-        rqi_attempt *a = TAILQ_FIRST(&pool->todo);
-        if (a == NULL) {
+        rqi_run *run = TAILQ_FIRST(&pool->todo);
+        if (run == NULL) {
             break;
         }
-        TAILQ_REMOVE(&pool->todo, a, link);
+        TAILQ_REMOVE(&pool->todo, run, link);
         pool->queued--;
         pthread_mutex_unlock(&pool->lock);
-        rqi_ctx_run(a);
+        rqi_ctx_run(run);
         uint64_t one = 1;
         pthread_mutex_lock(&pool->lock);
-        TAILQ_INSERT_TAIL(&pool->ended, a, link);
+        TAILQ_INSERT_TAIL(&pool->ended, run, link);
         ssize_t n = write(pool->notify_fd, &one, sizeof one);
         (void)n;
     }
@@ -84,7 +84,7 @@ static int start_thread(rqi_pool *pool)
     return rc;
 }
 
-refq_err rqi_pool_add(rqi_pool *pool, rqi_attempt *a)
+refq_err rqi_pool_add(rqi_pool *pool, rqi_run *run)
 {
     refq_err rc = REFQ_OK;
     pthread_mutex_lock(&pool->lock);
@@ -92,7 +92,7 @@ refq_err rqi_pool_add(rqi_pool *pool, rqi_attempt *a)
         pool->started == 0) {
         rc = REFQ_ERR_NOMEM;
     } else {
-        TAILQ_INSERT_TAIL(&pool->todo, a, link);
+        TAILQ_INSERT_TAIL(&pool->todo, run, link);
         pool->queued++;
         (void)pthread_cond_signal(&pool->more);
     }
@@ -100,7 +100,7 @@ refq_err rqi_pool_add(rqi_pool *pool, rqi_attempt *a)
     return rc;
 }
 
-void rqi_pool_take(rqi_pool *pool, struct rqi_attempts *ended)
+void rqi_pool_take(rqi_pool *pool, struct rqi_runs *ended)
 {
     pthread_mutex_lock(&pool->lock);
     TAILQ_CONCAT(ended, &pool->ended, link);

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/* The registry: what can be run, by name. */
+#ifndef RQI_RUN_HANDLERS_H
+#define RQI_RUN_HANDLERS_H
+
+#include <refq/handlers.h>
+
+typedef enum rqi_handler_kind {
+    RQI_HANDLER_THREAD,
+    RQI_HANDLER_INLINE,
+    RQI_HANDLER_EXEC
+} rqi_handler_kind;
+
+typedef struct rqi_handler {
+    rqi_handler_kind kind;
+    refq_task_def def;  /* owned copy, defaults filled in */
+    refq_exec_def exec; /* owned copy; RQI_HANDLER_EXEC only */
+    refq_handler fn;    /* the others */
+    void *arg;
+} rqi_handler;
+
+/* Checks and copies. *ret (borrowed) is the new handler. */
+refq_err rqi_handlers_add(refq_handlers *set, rqi_handler_kind kind, const refq_task_def *def,
+                          const refq_exec_def *exec, rqi_handler **ret, refq_error *err);
+
+/* NULL when there is none. Borrowed: whoever keeps it keeps a reference to the set. */
+const rqi_handler *rqi_handlers_find(const refq_handlers *set, const char *name);
+
+size_t rqi_handlers_count(const refq_handlers *set);
+const rqi_handler *rqi_handlers_at(const refq_handlers *set, size_t i);
+
+/* Whether they need a keeper. */
+bool rqi_handlers_have_programs(const refq_handlers *set);
+
+/* From now on nothing can be added: threads read the set without a lock. */
+void rqi_handlers_seal(refq_handlers *set);
+
+#endif
