@@ -168,6 +168,21 @@ static void on_progress(void *arg, int64_t current, int64_t total, const char *m
     }
 }
 
+static void on_ask(void *arg, const char *json, size_t len)
+{
+    struct rqt_run *run = arg;
+    if (json == NULL) {
+        run->n_unasked++;
+        return;
+    }
+    run->n_asks++;
+    ck_assert_uint_eq(strlen(json), len);
+    (void)snprintf(run->asked, sizeof run->asked, "%s", json);
+    if (run->answer != NULL) {
+        run->answered = rqi_exec_answer(run->exec, run->answer, strlen(run->answer));
+    }
+}
+
 static void on_done(void *arg, rqi_outcome *outcome)
 {
     struct rqt_run *run = arg;
@@ -199,20 +214,39 @@ refq_err rqt_run_start(struct rqt_run *run, const refq_exec_def *def, const char
                           .timeout_ms = timeout_ms,
                           .log = &run->logger,
                           .on_progress = on_progress,
+                          .on_ask = run->askable ? on_ask : NULL,
                           .on_done = on_done,
                           .arg = run};
     return rqi_exec_start(rqt_keeper, &call, &run->exec, &rqt_error);
 }
 
-void rqt_run_wait(const struct rqt_run *run)
+static void turn(int64_t ms)
+{
+    struct timeval tick = {.tv_usec = ms * 1000};
+    (void)event_base_loopexit(rqt_base, &tick);
+    (void)event_base_loop(rqt_base, EVLOOP_ONCE);
+}
+
+void rqt_turn_until(const int *n, int want)
 {
     int64_t deadline = rqi_mono_ms() + RQT_BUDGET_MS;
-    struct timeval tick = {.tv_usec = 100000};
-    while (!run->done) {
-        ck_assert_msg(rqi_mono_ms() < deadline, "the program did not end in time");
-        (void)event_base_loopexit(rqt_base, &tick);
-        (void)event_base_loop(rqt_base, EVLOOP_ONCE);
+    while (*n < want) {
+        ck_assert_msg(rqi_mono_ms() < deadline, "what was waited for did not come in time");
+        turn(100);
     }
+}
+
+void rqt_turn_for(int64_t ms)
+{
+    int64_t until = rqi_mono_ms() + ms;
+    while (rqi_mono_ms() < until) {
+        turn(10);
+    }
+}
+
+void rqt_run_wait(const struct rqt_run *run)
+{
+    rqt_turn_until(&run->done, 1);
 }
 
 struct rqt_run rqt_run_def(const refq_exec_def *def, const char *args, int64_t timeout_ms)

@@ -34,6 +34,12 @@ struct rqt_run {
     char message[80];
     int n_debug; /* lines of fd 3 that were logged as ignored */
     bool cancel_on_progress;
+    bool askable;       /* false: there is no on_ask */
+    const char *answer; /* to every question, at once; NULL = none */
+    refq_err answered;
+    int n_asks;
+    int n_unasked; /* questions that were given up */
+    char asked[RQI_ASK_MAX + 1];
     refq_logger logger; /* counts n_debug */
 };
 
@@ -53,6 +59,12 @@ void rqt_script(const char *name, const char *body, mode_t mode);
 refq_err rqt_run_start(struct rqt_run *run, const refq_exec_def *def, const char *args,
                        int64_t timeout_ms);
 void rqt_run_wait(const struct rqt_run *run);
+
+/* Lets the loop turn until *n is at least `want`. */
+void rqt_turn_until(const int *n, int want);
+
+/* Lets the loop turn for some milliseconds. */
+void rqt_turn_for(int64_t ms);
 
 /* Start and wait. */
 struct rqt_run rqt_run_def(const refq_exec_def *def, const char *args, int64_t timeout_ms);

@@ -7,14 +7,13 @@
  */
 #include "run/exec.h"
 
+#include "base/clock.h"
 #include "base/error.h"
-#include "base/log.h"
 #include "run/argv.h"
+#include "run/control.h"
 #include "run/env.h"
 #include "run/keeper_wire.h"
-#include "run/lines.h"
 #include "run/pipes.h"
-#include "run/progress.h"
 #include "run/scrape.h"
 #include "run/tail.h"
 #include "run/verdict.h"
@@ -25,7 +24,6 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #define MAX_OUTPUT_DEFAULT ((size_t)16 * 1024 * 1024)
@@ -44,17 +42,20 @@ struct rqi_exec {
     rqi_exec_call call; /* only def, timeout_ms, log, callbacks: the rest was the caller's */
     uint64_t id;
     rqi_pipes pipes;
-    struct stream streams[RQI_N_PIPES];
+    struct stream streams[RQI_LOG + 1];
     struct event *timer; /* until stopping the timeout, then the grace */
+    int64_t deadline_ms; /* of the timeout, monotonic; 0 = none */
+    int64_t left_ms;     /* of the timeout while a question is open */
     rqi_buf out;
     rqi_tail tail;
-    rqi_lines lines;
+    rqi_control control;
     rqi_scrape *scrape; /* NULL = no pattern */
     size_t max_output;
     bool stopping; /* TERM was sent */
     bool cancelled;
     bool timed_out;
     bool overflowed;
+    bool ended;
 };
 
 /* --- Stopping --------------------------------------------------------------------------------- */
@@ -91,15 +92,11 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 
 void rqi_exec_cancel(rqi_exec *exec)
 {
-    static const char line[] = "{\"cancel\":true}\n";
     if (exec->cancelled) {
         return;
     }
     exec->cancelled = true;
-    if (exec->pipes.ours[RQI_CONTROL] >= 0) {
-        (void)send(exec->pipes.ours[RQI_CONTROL], line, sizeof line - 1,
-                   MSG_DONTWAIT | MSG_NOSIGNAL);
-    }
+    rqi_control_cancel(&exec->control);
     stop_program(exec);
 }
 
@@ -147,34 +144,8 @@ static void take_log(rqi_exec *e, const char *data, size_t len)
     }
 }
 
-static void log_ignored(const rqi_exec *e, const char *line)
-{
-    if (!rqi_log_on(e->call.log, REFQ_LOG_DEBUG)) {
-        return;
-    }
-    char quoted[160];
-    rqi_log(e->call.log, REFQ_LOG_DEBUG, "event=control_line_ignored line=%s",
-            rqi_log_quote(quoted, sizeof quoted, line != NULL ? line : "(longer than 64 KiB)"));
-}
-
-static void on_line(void *arg, const char *line, size_t len)
-{
-    rqi_exec *e = arg;
-    rqi_progress p;
-    if (line == NULL || !rqi_progress_parse(line, len, &p)) {
-        log_ignored(e, line);
-        return;
-    }
-    report_progress(e, p.current, p.total, p.has_message ? p.message : NULL);
-}
-
-static void take_control(rqi_exec *e, const char *data, size_t len)
-{
-    rqi_lines_add(&e->lines, data, len, on_line, e);
-}
-
-static void (*const take[RQI_N_PIPES])(rqi_exec *e, const char *data, size_t len) = {
-    [RQI_OUT] = take_out, [RQI_LOG] = take_log, [RQI_CONTROL] = take_control};
+static void (*const take[RQI_N_PIPES])(rqi_exec *e, const char *data,
+                                       size_t len) = {[RQI_OUT] = take_out, [RQI_LOG] = take_log};
 
 /* Reads up to n chunks; closes the stream at its end. */
 static void read_stream(rqi_exec *e, int which, unsigned n_chunks)
@@ -200,20 +171,72 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
     read_stream(s->exec, (int)(s - s->exec->streams), READS_A_TURN);
 }
 
+/* --- fd 3 ------------------------------------------------------------------------------------- */
+
+static void on_progress(void *arg, const rqi_progress *p)
+{
+    report_progress(arg, p->current, p->total, p->has_message ? p->message : NULL);
+}
+
+/* A person needs as long as a person needs. */
+static void pause_timeout(rqi_exec *e)
+{
+    if (e->deadline_ms != 0 && !e->stopping) {
+        int64_t left = e->deadline_ms - rqi_mono_ms();
+        e->left_ms = left > 0 ? left : 1;
+        (void)evtimer_del(e->timer);
+    }
+}
+
+static void resume_timeout(rqi_exec *e)
+{
+    if (e->left_ms != 0 && !e->stopping) {
+        e->deadline_ms = rqi_mono_ms() + e->left_ms;
+        set_timer(e, e->left_ms);
+    }
+    e->left_ms = 0;
+}
+
+static void on_ask(void *arg, const char *json, size_t len)
+{
+    rqi_exec *e = arg;
+    if (e->ended) {
+        return;
+    }
+    if (e->call.on_ask == NULL) {
+        rqi_control_refuse(&e->control, "nobody can be asked");
+        return;
+    }
+    if (json != NULL) {
+        pause_timeout(e);
+    } else {
+        resume_timeout(e);
+    }
+    e->call.on_ask(e->call.arg, json, len);
+}
+
+refq_err rqi_exec_answer(rqi_exec *exec, const char *json, size_t len)
+{
+    refq_err code = rqi_control_answer(&exec->control, json, len);
+    if (code == REFQ_OK) {
+        resume_timeout(exec);
+    }
+    return code;
+}
+
 /* --- The end ---------------------------------------------------------------------------------- */
 
 static void exec_free(rqi_exec *e)
 {
-    for (int i = 0; i < RQI_N_PIPES; i++) {
-        close_stream(e, i);
-    }
+    close_stream(e, RQI_OUT);
+    close_stream(e, RQI_LOG);
     rqi_pipes_close(&e->pipes);
     if (e->timer != NULL) {
         event_free(e->timer);
     }
     rqi_buf_done(&e->out);
     rqi_buf_done(&e->tail.buf);
-    rqi_lines_done(&e->lines);
+    rqi_control_close(&e->control);
     rqi_scrape_free(e->scrape);
     free(e);
 }
@@ -227,9 +250,10 @@ void rqi_exec_drop(rqi_exec *exec)
 
 static void finish(rqi_exec *e, const rqi_child_event *event)
 {
-    for (int i = RQI_OUT; i < RQI_N_PIPES; i++) {
-        read_stream(e, i, READS_AT_END);
-    }
+    e->ended = true;
+    read_stream(e, RQI_OUT, READS_AT_END);
+    read_stream(e, RQI_LOG, READS_AT_END);
+    rqi_control_drain(&e->control, READS_AT_END);
     rqi_ending ending = {.def = e->call.def,
                          .event = event,
                          .cancelled = e->cancelled,
@@ -261,7 +285,7 @@ static refq_err watch_streams(rqi_exec *e, refq_error *err)
     struct event_base *base = rqi_keeper_base(e->keeper);
     e->timer = base != NULL ? evtimer_new(base, on_timer, e) : NULL;
     bool good = e->timer != NULL;
-    for (int i = RQI_OUT; good && i < RQI_N_PIPES; i++) {
+    for (int i = RQI_OUT; good && i <= RQI_LOG; i++) {
         struct stream *s = &e->streams[i];
         s->exec = e;
         s->event = event_new(base, e->pipes.ours[i], EV_READ | EV_PERSIST, on_readable, s);
@@ -270,7 +294,9 @@ static refq_err watch_streams(rqi_exec *e, refq_error *err)
     if (!good) {
         return rqi_fail(err, REFQ_ERR_NOMEM, "cannot watch the pipes of a program");
     }
-    return REFQ_OK;
+    e->control.log = e->call.log;
+    e->control.calls = (rqi_control_calls){.on_progress = on_progress, .on_ask = on_ask, .arg = e};
+    return rqi_control_open(&e->control, base, &e->pipes.ours[RQI_CONTROL], err);
 }
 
 static refq_err too_long(const rqi_strv *argv, const rqi_strv *env, refq_error *err)
@@ -325,6 +351,7 @@ refq_err rqi_exec_start(rqi_keeper *keeper, const rqi_exec_call *call, rqi_exec 
         return rqi_fail(err, REFQ_ERR_NOMEM, "out of memory for an attempt");
     }
     e->keeper = keeper;
+    e->control.fd = -1;
     e->call = *call;
     e->max_output = max_output_of(call->def);
     e->tail.max = call->def->log_tail;
@@ -349,6 +376,7 @@ refq_err rqi_exec_start(rqi_keeper *keeper, const rqi_exec_call *call, rqi_exec 
     }
     rqi_pipes_close_theirs(&e->pipes);
     if (call->timeout_ms > 0) {
+        e->deadline_ms = rqi_mono_ms() + call->timeout_ms;
         set_timer(e, call->timeout_ms);
     }
     *ret = e;

@@ -3,6 +3,7 @@
 #ifndef RQI_RUN_EXEC_H
 #define RQI_RUN_EXEC_H
 
+#include "run/ask.h"
 #include "run/keeper.h"
 #include "run/outcome.h"
 
@@ -28,6 +29,12 @@ typedef struct rqi_exec_call {
      * outcome and may empty outcome->value (rqi_buf_take). The rqi_exec is gone when on_done is
      * called. on_progress may be NULL; its message is NULL when the program gave none. */
     void (*on_progress)(void *arg, int64_t current, int64_t total, const char *message);
+
+    /* The program asks a person: {"question":"text"}, with "schema" (an object) when it gave one;
+     * at most RQI_ASK_MAX bytes. The question is open until rqi_exec_answer(), and so long
+     * timeout_ms does not run; another one meanwhile is dropped. NULL instead of JSON: the program
+     * closed fd 3 and reads no answer. NULL for the callback: every question is refused. */
+    void (*on_ask)(void *arg, const char *json, size_t len);
     void (*on_done)(void *arg, rqi_outcome *outcome);
     void *arg;
 } rqi_exec_call;
@@ -42,6 +49,10 @@ refq_err rqi_exec_start(rqi_keeper *keeper, const rqi_exec_call *call, rqi_exec 
 /* Tells the program ({"cancel":true} on fd 3 and TERM to its group, KILL after the grace). on_done
  * still comes, as RQI_CANCELLED. Idempotent. */
 void rqi_exec_cancel(rqi_exec *exec);
+
+/* Answers the open question with a JSON value. REFQ_ERR_CONFLICT: none is open; REFQ_ERR_INVALID:
+ * no JSON; REFQ_ERR_LIMIT: over RQI_ANSWER_MAX bytes. */
+refq_err rqi_exec_answer(rqi_exec *exec, const char *json, size_t len);
 
 /* Frees a run that was cut short by rqi_keeper_stop(), before its loop is freed; on_done will not
  * come. NULL is fine. */

@@ -3,7 +3,6 @@
 
 #include "base/utf8.h"
 
-#include <jansson.h>
 #include <string.h>
 
 /* A number that is left out is 0 when it may be. */
@@ -36,14 +35,11 @@ static bool get_message(const json_t *object, rqi_progress *ret)
     return true;
 }
 
-bool rqi_progress_parse(const char *line, size_t len, rqi_progress *ret)
+bool rqi_progress_read(const json_t *body, rqi_progress *ret)
 {
-    json_t *json = json_loadb(line, len, JSON_REJECT_DUPLICATES, NULL);
-    const json_t *body = json_object_get(json, "progress");
     rqi_progress progress;
     bool good = json_is_object(body) && get_count(body, "current", true, &progress.current) &&
                 get_count(body, "total", false, &progress.total) && get_message(body, &progress);
-    json_decref(json);
     if (good) {
         *ret = progress;
     }

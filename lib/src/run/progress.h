@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* A progress line of fd 3: {"progress":{"current":3,"total":12,"message":"page 3"}} */
+/* The progress of a handler, on fd 3: {"progress":{"current":3,"total":12,"message":"page 3"}} */
 #ifndef RQI_RUN_PROGRESS_H
 #define RQI_RUN_PROGRESS_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -16,8 +17,8 @@ typedef struct rqi_progress {
     char message[RQI_MESSAGE_MAX + 1]; /* valid UTF-8 */
 } rqi_progress;
 
-/* False when the line is something else, or malformed: current is a whole number >= 0, total and
- * message may be left out. */
-bool rqi_progress_parse(const char *line, size_t len, rqi_progress *ret);
+/* Reads the value of "progress". False when it is malformed: current is a whole number >= 0, total
+ * and message may be left out. */
+bool rqi_progress_read(const json_t *body, rqi_progress *ret);
 
 #endif
