@@ -2,6 +2,7 @@
 #include "answer.h"
 
 #include "exit.h"
+#include "history.h"
 #include "task_view.h"
 #include "value.h"
 
@@ -24,10 +25,14 @@ static int say_missing(const refq_task *task, const char *remark)
     return cli_fail_as(CLI_EXIT_NO, "%s is %s", ref, name);
 }
 
-int cli_answer_missing(const refq_task *task)
+int cli_answer_missing(refq_client *client, const refq_task *task)
 {
     rqi_buf remark = {0};
-    cli_task_remark(&remark, task);
+    if (refq_task_status(task) == REFQ_FAILED) {
+        cli_history_error(client, task, &remark);
+    } else {
+        cli_task_remark(&remark, task);
+    }
     int code = say_missing(task, rqi_buf_str(&remark));
     rqi_buf_done(&remark);
     return code;
@@ -42,7 +47,7 @@ int cli_answer_read(refq_client *client, const refq_ref *ref, bool entry, rqi_bu
     refq_err code = refq_client_result(client, ref, &task, &text, &len, &err);
     int result = EX_OK;
     if (code == REFQ_ERR_CONFLICT && task != NULL) {
-        result = cli_answer_missing(task);
+        result = cli_answer_missing(client, task);
     } else if (code != REFQ_OK) {
         result = cli_fail(&err);
     } else if (entry) {

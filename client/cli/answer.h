@@ -11,8 +11,9 @@
  * task is not complete, says so on stderr. Returns an exit status. */
 int cli_answer_read(refq_client *client, const refq_ref *ref, bool entry, rqi_buf *out);
 
-/* Says on stderr why this task has no value: it runs still, it failed, it was cancelled. Returns an
+/* Says on stderr why this task has no value: it runs still, it failed (with the error in
+ * full), it was cancelled. Returns an
  * exit status. */
-int cli_answer_missing(const refq_task *task);
+int cli_answer_missing(refq_client *client, const refq_task *task);
 
 #endif

@@ -15,7 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static int read_fd(int fd, const char *name, rqi_buf *out)
+static int read_fd(int fd, const char *what, const char *name, rqi_buf *out)
 {
     char chunk[16 * 1024];
     while (out->err == REFQ_OK) {
@@ -26,30 +26,30 @@ static int read_fd(int fd, const char *name, rqi_buf *out)
         if (n > 0) {
             rqi_buf_add(out, chunk, (size_t)n);
         } else if (errno != EINTR) {
-            return cli_fail_as(EX_NOINPUT, "--args: cannot read %s: %s", name, strerror(errno));
+            return cli_fail_as(EX_NOINPUT, "%s: cannot read %s: %s", what, name, strerror(errno));
         }
     }
     return EX_OK;
 }
 
-static int read_file(const char *path, rqi_buf *out)
+static int read_file(const char *path, const char *what, rqi_buf *out)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd == -1) {
-        return cli_fail_as(EX_NOINPUT, "--args: cannot open %s: %s", path, strerror(errno));
+        return cli_fail_as(EX_NOINPUT, "%s: cannot open %s: %s", what, path, strerror(errno));
     }
-    int code = read_fd(fd, path, out);
+    int code = read_fd(fd, what, path, out);
     (void)close(fd);
     return code;
 }
 
-static int collect(const char *given, rqi_buf *out)
+int cli_input_read(const char *given, const char *what, rqi_buf *out)
 {
     if (strcmp(given, "-") == 0) {
-        return read_fd(STDIN_FILENO, "standard input", out);
+        return read_fd(STDIN_FILENO, what, "standard input", out);
     }
     if (given[0] == '@') {
-        return read_file(given + 1, out);
+        return read_file(given + 1, what, out);
     }
     rqi_buf_adds(out, given);
     return EX_OK;
@@ -74,6 +74,6 @@ static int check(const rqi_buf *json)
 int cli_args_read(const char *given, rqi_buf *out)
 {
     *out = rqi_buf_make(RQI_ARGS_MAX);
-    int code = collect(given != NULL ? given : "{}", out);
+    int code = cli_input_read(given != NULL ? given : "{}", "--args", out);
     return code == EX_OK ? check(out) : code;
 }

@@ -20,7 +20,7 @@ typedef struct cli_common {
 } cli_common;
 
 typedef struct cli_command {
-    const char *name;
+    const char *name;     /* one word, or two: "dead list" */
     const char *operands; /* as the usage line shows them */
     const char *summary;  /* half a line, for the list of commands */
     const char *about;    /* what a user has to know beyond the options; ends with a newline */
@@ -41,14 +41,32 @@ extern const cli_command cli_watch;
 extern const cli_command cli_cancel;
 extern const cli_command cli_list;
 extern const cli_command cli_workers;
+extern const cli_command cli_workers_quiet;
+extern const cli_command cli_workers_resume;
+extern const cli_command cli_workers_drain;
+extern const cli_command cli_retry;
+extern const cli_command cli_queues;
+extern const cli_command cli_stats;
+extern const cli_command cli_cleanup;
+extern const cli_command cli_dead_list;
+extern const cli_command cli_dead_replay;
+extern const cli_command cli_dead_purge;
+extern const cli_command cli_pause;
+extern const cli_command cli_resume;
+extern const cli_command cli_limit;
+extern const cli_command cli_logs;
+extern const cli_command cli_show;
+extern const cli_command cli_answer;
+extern const cli_command cli_events;
 
 /* Starts a client as the common options say. Returns an exit status. */
 int cli_connect(const cli_common *common, refq_client **ret_client);
 
-/* The queue to use when --queue is absent: REFQ_QUEUE, else "default". */
-const char *cli_default_queue(void);
-
 /* Reads a reference or complains. Returns an exit status. */
 int cli_parse_ref(const char *text, refq_ref *ret);
+
+/* Reads n of them into an array that the caller frees. One that is malformed stops all, so that
+ * nothing is done by half a command line. Returns an exit status. */
+int cli_parse_refs(int n, char **texts, refq_ref **ret);
 
 #endif

@@ -8,16 +8,6 @@
 
 #include <stdlib.h>
 
-/* A reference that is malformed stops all: nothing is cancelled by half a command line. */
-static int parse_all(int n, char **texts, refq_ref *refs)
-{
-    int code = EX_OK;
-    for (int i = 0; i < n && code == EX_OK; i++) {
-        code = cli_parse_ref(texts[i], &refs[i]);
-    }
-    return code;
-}
-
 static json_t *result_json(const char *ref, refq_status status)
 {
     return json_pack("{s:s, s:s}", "ref_id", ref, "status", refq_status_name(status));
@@ -81,11 +71,8 @@ static int cancel_and_show(const cli_common *common, const refq_ref *refs, int n
 static int run(const cli_common *common, const void *given, int argc, char **argv)
 {
     (void)given;
-    refq_ref *refs = calloc((size_t)argc, sizeof *refs);
-    if (refs == NULL) {
-        return cli_fail_as(EX_OSERR, "out of memory");
-    }
-    int code = parse_all(argc, argv, refs);
+    refq_ref *refs = NULL;
+    int code = cli_parse_refs(argc, argv, &refs);
     code = code == EX_OK ? cancel_and_show(common, refs, argc) : code;
     free(refs);
     return code;

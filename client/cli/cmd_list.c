@@ -3,52 +3,46 @@
 #include "cli.h"
 
 #include "exit.h"
+#include "json_list.h"
 #include "out.h"
+#include "pages.h"
+#include "queue.h"
+#include "readers.h"
 #include "task_view.h"
 
-#include "base/error.h"
 #include "base/parse.h"
 
-#include <stdlib.h>
+#include <string.h>
 
-#define LIMIT_MAX 1000
-#define ID_SHOWN  8 /* hex digits of a worker's id: enough to tell a fleet's workers apart */
+#define LIMIT_DEFAULT 50
+#define ID_SHOWN      8 /* hex digits of a worker's id: enough to tell a fleet's workers apart */
 
 /* --- Options ---------------------------------------------------------------------------------- */
 
 struct list_options {
     const char *queue;
     cli_number status;
+    const char *task;
+    bool dead;
     cli_number limit;
+    const char *cursor;
+    bool all;
 };
 
-static refq_err read_status(const char *text, void *target, refq_error *err)
-{
-    refq_status status = REFQ_PENDING;
-    if (refq_status_parse(text, &status) != REFQ_OK) {
-        return rqi_fail(err, REFQ_ERR_INVALID,
-                        "'%.40s' is not a status; use pending, processing, complete, failed or "
-                        "cancelled",
-                        text);
-    }
-    *(cli_number *)target = (cli_number){.given = true, .value = status};
-    return REFQ_OK;
-}
-
-static refq_err read_limit(const char *text, void *target, refq_error *err)
-{
-    cli_number *limit = target;
-    limit->given = true;
-    return rqi_parse_int(text, 1, LIMIT_MAX, &limit->value, err);
-}
+#define AT(field) offsetof(struct list_options, field)
 
 static const cli_option options[] = {
-    {"queue", 'q', CLI_VALUE, "Q", offsetof(struct list_options, queue), cli_read_text,
+    {"queue", 'q', CLI_VALUE, "Q", AT(queue), cli_read_text,
      "the queue (default: REFQ_QUEUE, else \"default\")"},
-    {"status", 's', CLI_VALUE, "S", offsetof(struct list_options, status), read_status,
+    {"status", 's', CLI_VALUE, "S", AT(status), cli_read_status,
      "only pending, processing, complete, failed or cancelled"},
-    {"limit", 'n', CLI_VALUE, "N", offsetof(struct list_options, limit), read_limit,
+    {"task", 't', CLI_VALUE, "TASK", AT(task), cli_read_task, "only tasks of this name"},
+    {"dead", 0, CLI_NO_VALUE, NULL, AT(dead), cli_read_flag, "only dead letters, newest first"},
+    {"limit", 'n', CLI_VALUE, "N", AT(limit), cli_read_page,
      "at most so many, 1 to 1000 (default: 50)"},
+    {"cursor", 0, CLI_VALUE, "C", AT(cursor), cli_read_text,
+     "the page behind this one; \"start\" = the first"},
+    {"all", 0, CLI_NO_VALUE, NULL, AT(all), cli_read_flag, "all there are, page by page"},
 };
 
 /* --- Output ----------------------------------------------------------------------------------- */
@@ -95,53 +89,121 @@ static void add_task(cli_table *table, const refq_task *task)
     cli_table_add(table, CLI_PLAIN, "%.*s", ID_SHOWN, field(task, "worker"));
 }
 
-static int show_table(refq_task *const *tasks, size_t n, const char *queue)
+/* --- For people ------------------------------------------------------------------------------- */
+
+static int add_row(void *arg, const refq_task *task)
 {
-    if (n == 0) {
-        cli_note("no such tasks in queue %s", queue);
-        return EX_OK;
-    }
-    cli_table table = cli_table_make(columns, sizeof columns / sizeof columns[0]);
-    for (size_t i = 0; i < n; i++) {
-        add_task(&table, tasks[i]);
-    }
-    return cli_out_table(&table);
+    add_task(arg, task);
+    return EX_OK;
 }
 
-static int show_json(refq_task *const *tasks, size_t n)
+static int explain_none(refq_client *client, const char *queue)
 {
-    json_t *list = json_array();
-    int failed = 0;
-    for (size_t i = 0; i < n; i++) {
-        failed |= json_array_append_new(list, cli_task_json(tasks[i]));
+    cli_queue_known look;
+    refq_error err = {0};
+    if (cli_queue_look(client, queue, &look, &err) != REFQ_OK) {
+        return cli_fail(&err);
     }
-    if (failed) {
-        json_decref(list);
-        list = NULL;
+    if (!look.known && look.nearest[0] != '\0') {
+        cli_note("there is no queue '%s'; did you mean '%s'?", queue, look.nearest);
+    } else if (!look.known) {
+        cli_note("there is no queue '%s' yet", queue);
+    } else {
+        cli_note("no such tasks in queue %s", queue);
     }
-    return cli_out_json(list);
+    return EX_OK;
+}
+
+static void tell_paused(refq_client *client, const char *queue)
+{
+    refq_stats stats = {.struct_size = sizeof stats};
+    refq_error err = {0};
+    if (refq_client_stats(client, queue, &stats, &err) == REFQ_OK && stats.paused) {
+        cli_note("queue %s is paused: nothing is handed out until refq resume", queue);
+    }
+}
+
+static int show_table(refq_client *client, cli_pages *pages)
+{
+    cli_table table = cli_table_make(columns, sizeof columns / sizeof columns[0]);
+    int code = cli_pages_each(client, pages, add_row, &table);
+    if (code == EX_OK && pages->n == 0) {
+        code = explain_none(client, pages->query.queue);
+    } else if (code == EX_OK) {
+        code = cli_out_table(&table);
+    }
+    if (code == EX_OK && pages->next[0] != '\0') {
+        cli_note("there are more: --cursor %s shows the next page, --all shows all", pages->next);
+    }
+    if (code == EX_OK) {
+        tell_paused(client, pages->query.queue);
+    }
+    cli_table_done(&table);
+    return code;
+}
+
+/* --- For programs ----------------------------------------------------------------------------- */
+
+static int add_json(void *arg, const refq_task *task)
+{
+    return cli_json_list_add(arg, cli_task_json(task));
+}
+
+static int collect_json(void *arg, const refq_task *task)
+{
+    return json_array_append_new(arg, cli_task_json(task)) == 0
+               ? EX_OK
+               : cli_fail_as(EX_OSERR, "out of memory for the list");
+}
+
+static int show_json(refq_client *client, cli_pages *pages)
+{
+    cli_json_list list = {0};
+    int code = cli_pages_each(client, pages, add_json, &list);
+    if (code == EX_OK || list.open) {
+        cli_json_list_end(&list);
+    }
+    return code;
+}
+
+/* A program that pages needs the cursor too, so it gets an object. */
+static int show_json_page(refq_client *client, cli_pages *pages)
+{
+    json_t *tasks = json_array();
+    int code = cli_pages_each(client, pages, collect_json, tasks);
+    if (code != EX_OK) {
+        json_decref(tasks);
+        return code;
+    }
+    return cli_out_json(json_pack("{s:o, s:s}", "tasks", tasks, "next", pages->next));
 }
 
 /* --- The command ------------------------------------------------------------------------------ */
 
-static int list(const cli_common *common, const refq_list_query *query)
+static int check(const struct list_options *opt)
 {
-    refq_client *client = NULL;
-    refq_list page = {0};
-    refq_error err = {0};
-    int code = cli_connect(common, &client);
-    if (code != EX_OK) {
-        return code;
+    if (opt->all && (opt->cursor != NULL || opt->limit.given)) {
+        return cli_fail_as(EX_USAGE, "list: --all goes with neither --cursor nor --limit");
     }
-    if (refq_client_list(client, query, &page, &err) != REFQ_OK) {
-        code = cli_fail(&err);
-    } else {
-        code = common->json ? show_json(page.tasks, page.n)
-                            : show_table(page.tasks, page.n, query->queue);
+    if (opt->dead && opt->status.given) {
+        return cli_fail_as(EX_USAGE, "list: --dead goes without --status: dead letters are failed");
     }
-    refq_list_free(&page);
-    refq_client_close(client);
-    return code;
+    return EX_OK;
+}
+
+static cli_pages pages_of(const struct list_options *opt)
+{
+    bool from_start = opt->cursor == NULL || strcmp(opt->cursor, "start") == 0;
+    return (cli_pages){
+        .query = {.struct_size = sizeof(refq_list_query),
+                  .status = opt->status.given ? (int)opt->status.value : -1,
+                  .dead = opt->dead,
+                  .task = opt->task},
+        .from = from_start ? NULL : opt->cursor,
+        .limit = opt->all           ? 0
+                 : opt->limit.given ? opt->limit.value
+                                    : LIMIT_DEFAULT,
+    };
 }
 
 static int run(const cli_common *common, const void *given, int argc, char **argv)
@@ -149,17 +211,19 @@ static int run(const cli_common *common, const void *given, int argc, char **arg
     (void)argc;
     (void)argv;
     const struct list_options *opt = given;
-    refq_list_query query = {
-        .struct_size = sizeof query,
-        .queue = opt->queue != NULL ? opt->queue : cli_default_queue(),
-        .status = opt->status.given ? (int)opt->status.value : -1,
-        .limit = (unsigned)opt->limit.value,
-    };
-    refq_error err = {0};
-    if (refq_queue_check(query.queue, &err) != REFQ_OK) {
-        return cli_fail_as(EX_USAGE, "%s", err.text);
+    refq_client *client = NULL;
+    cli_pages pages = pages_of(opt);
+    int code = check(opt);
+    code = code == EX_OK ? cli_queue_pick(opt->queue, &pages.query.queue) : code;
+    code = code == EX_OK ? cli_connect(common, &client) : code;
+    if (code == EX_OK && !common->json) {
+        code = show_table(client, &pages);
+    } else if (code == EX_OK) {
+        code = opt->cursor != NULL ? show_json_page(client, &pages) : show_json(client, &pages);
     }
-    return list(common, &query);
+    cli_pages_done(&pages);
+    refq_client_close(client);
+    return code;
 }
 
 const cli_command cli_list = {
@@ -168,7 +232,8 @@ const cli_command cli_list = {
     .summary = "list the tasks of a queue",
     .about =
         "Lists tasks of one queue. AGE counts from the submission; WORKER is the start of the\n"
-        "worker's id.\n",
+        "worker's id. When there are more, the cursor of the next page goes to stderr; with\n"
+        "-o json, --cursor start begins paging by objects that hold it.\n",
     .example = "refq list --queue docs --status failed --limit 20",
     .options = options,
     .n_options = sizeof options / sizeof options[0],

@@ -13,6 +13,7 @@
 #include "args_input.h"
 #include "exit.h"
 #include "out.h"
+#include "queue.h"
 
 #include "base/error.h"
 #include "base/parse.h"
@@ -104,7 +105,11 @@ static int make_spec(const struct submit_options *opt, const char *task, const r
         .max_retries = no_retries ? REFQ_NO_RETRIES : (int)opt->retries.value,
         .key = opt->key,
     };
-    const char *queue = opt->queue != NULL ? opt->queue : cli_default_queue();
+    const char *queue = NULL;
+    int code = cli_queue_pick(opt->queue, &queue);
+    if (code != EX_OK) {
+        return code;
+    }
     if (refq_name_check(task, &err) != REFQ_OK ||
         refq_ref_make(queue, &ret->ref, &err) != REFQ_OK) {
         return err.code == REFQ_ERR_INVALID || err.code == REFQ_ERR_LIMIT
@@ -127,6 +132,23 @@ static int refuse_unknown(const char *queue, const char *task, const char *neare
         task, nearest);
 }
 
+/* A queue nobody serves may be new, or misspelt. */
+static int check_queue(refq_client *client, const char *queue)
+{
+    cli_queue_known look;
+    refq_error err = {0};
+    if (cli_queue_look(client, queue, &look, &err) != REFQ_OK) {
+        return cli_fail(&err);
+    }
+    if (!look.known && look.nearest[0] != '\0') {
+        return cli_fail_as(EX_UNAVAILABLE,
+                           "there is no queue '%s'; did you mean '%s'? (--force queues it anyway)",
+                           queue, look.nearest);
+    }
+    cli_note("no worker is alive on queue %s yet; the task waits for one", queue);
+    return EX_OK;
+}
+
 static int check_offer(refq_client *client, const refq_spec *spec)
 {
     const char *queue = spec->ref.queue;
@@ -139,10 +161,7 @@ static int check_offer(refq_client *client, const refq_spec *spec)
     if (offer == REFQ_NOT_OFFERED) {
         return refuse_unknown(queue, spec->task, nearest);
     }
-    if (offer == REFQ_NO_WORKERS) {
-        cli_note("no worker is alive on queue %s yet; the task waits for one", queue);
-    }
-    return EX_OK;
+    return offer == REFQ_NO_WORKERS ? check_queue(client, queue) : EX_OK;
 }
 
 /* `value` (JSON text) is put in as it is, so that it arrives as it was stored. */
@@ -206,7 +225,7 @@ static int show_end(const cli_common *common, refq_client *client, const refq_su
     if (common->json || !refq_status_is_terminal(status)) {
         (void)show_ref(common, done, status);
     }
-    return cli_answer_missing(task);
+    return cli_answer_missing(client, task);
 }
 
 static int wait_and_show(const cli_common *common, refq_client *client, int64_t timeout_ms,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* From options and environment to a client, a queue and a reference. */
+/* From options and operands to a client and to references. */
 #include "cli.h"
 
 #include "exit.h"
@@ -14,15 +14,27 @@ int cli_connect(const cli_common *common, refq_client **ret_client)
     return refq_client_open(&options, ret_client, &err) == REFQ_OK ? EX_OK : cli_fail(&err);
 }
 
-const char *cli_default_queue(void)
-{
-    const char *queue = getenv("REFQ_QUEUE");
-    return queue != NULL && queue[0] != '\0' ? queue : "default";
-}
-
 int cli_parse_ref(const char *text, refq_ref *ret)
 {
     refq_error err = {0};
     return refq_ref_parse(text, ret, &err) == REFQ_OK ? EX_OK
                                                       : cli_fail_as(EX_USAGE, "%s", err.text);
+}
+
+int cli_parse_refs(int n, char **texts, refq_ref **ret)
+{
+    refq_ref *refs = calloc((size_t)n + 1, sizeof *refs);
+    if (refs == NULL) {
+        return cli_fail_as(EX_OSERR, "out of memory");
+    }
+    int code = EX_OK;
+    for (int i = 0; i < n && code == EX_OK; i++) {
+        code = cli_parse_ref(texts[i], &refs[i]);
+    }
+    if (code != EX_OK) {
+        free(refs);
+        return code;
+    }
+    *ret = refs;
+    return EX_OK;
 }

@@ -18,15 +18,25 @@
 #include <fcntl.h>
 #include <locale.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+/* In the order of the help. A name of two words ("dead list") is a verb of a group. */
 static const cli_command *const commands[] = {
-    &cli_submit, &cli_status, &cli_get, &cli_watch, &cli_cancel, &cli_list, &cli_workers,
+    &cli_submit,        &cli_status,         &cli_get,
+    &cli_watch,         &cli_cancel,         &cli_answer,
+    &cli_list,          &cli_show,           &cli_logs,
+    &cli_events,        &cli_retry,          &cli_dead_list,
+    &cli_dead_replay,   &cli_dead_purge,     &cli_cleanup,
+    &cli_queues,        &cli_stats,          &cli_pause,
+    &cli_resume,        &cli_limit,          &cli_workers,
+    &cli_workers_quiet, &cli_workers_resume, &cli_workers_drain,
 };
 
 #define N_COMMANDS (sizeof commands / sizeof commands[0])
+#define WORD_MAX   32 /* bytes of a word in a command's name */
 
 /* --- Options of every command ----------------------------------------------------------------- */
 
@@ -88,7 +98,7 @@ static int show_version(void)
 
 /* --- Commands --------------------------------------------------------------------------------- */
 
-static const cli_command *find_command(const char *name)
+static const cli_command *find_by_name(const char *name)
 {
     for (size_t i = 0; i < N_COMMANDS; i++) {
         if (strcmp(commands[i]->name, name) == 0) {
@@ -98,7 +108,32 @@ static const cli_command *find_command(const char *name)
     return NULL;
 }
 
-static int unknown_command(const char *name)
+/* The command that words[0], or words[0] and words[1], name; *ret_words gets how many. */
+static const cli_command *find_command(int n, char **words, int *ret_words)
+{
+    char both[2 * WORD_MAX];
+    const cli_command *found = NULL;
+    if (n > 1 && strlen(words[0]) < WORD_MAX && strlen(words[1]) < WORD_MAX - 1) {
+        (void)snprintf(both, sizeof both, "%s %s", words[0], words[1]);
+        found = find_by_name(both);
+    }
+    *ret_words = found != NULL ? 2 : 1;
+    return found != NULL ? found : find_by_name(words[0]);
+}
+
+/* The verbs of a group, such as "list, replay, purge"; "" when there is no such group. */
+static void add_verbs(rqi_buf *out, const char *group)
+{
+    size_t len = strlen(group);
+    for (size_t i = 0; i < N_COMMANDS; i++) {
+        const char *name = commands[i]->name;
+        if (strncmp(name, group, len) == 0 && name[len] == ' ') {
+            rqi_buf_addf(out, "%s%s", out->len > 0 ? ", " : "", name + len + 1);
+        }
+    }
+}
+
+static int unknown_name(const char *name)
 {
     const char *names[N_COMMANDS + 1];
     for (size_t i = 0; i < N_COMMANDS; i++) {
@@ -110,6 +145,17 @@ static int unknown_command(const char *name)
         return cli_fail_as(EX_USAGE, "unknown command '%s'; refq --help lists them", name);
     }
     return cli_fail_as(EX_USAGE, "unknown command '%s'; did you mean '%s'?", name, nearest);
+}
+
+static int unknown_command(const char *name)
+{
+    rqi_buf verbs = {0};
+    add_verbs(&verbs, name);
+    int code = verbs.len > 0
+                   ? cli_fail_as(EX_USAGE, "'%s' needs one of: %s", name, rqi_buf_str(&verbs))
+                   : unknown_name(name);
+    rqi_buf_done(&verbs);
+    return code;
 }
 
 /* The value of an option that may stand alone has to be joined to it: easily forgotten. */
@@ -175,7 +221,8 @@ static int help_command(int argc, char **argv)
     if (argc < 2) {
         return show_help(NULL);
     }
-    const cli_command *command = find_command(argv[1]);
+    int words = 0;
+    const cli_command *command = find_command(argc - 1, argv + 1, &words);
     return command != NULL ? show_help(command) : unknown_command(argv[1]);
 }
 
@@ -198,11 +245,13 @@ static int run(int argc, char **argv)
     if (strcmp(argv[first], "help") == 0) {
         return help_command(argc - first, argv + first);
     }
-    const cli_command *command = find_command(argv[first]);
+    int words = 0;
+    const cli_command *command = find_command(argc - first, argv + first, &words);
     if (command == NULL) {
         return unknown_command(argv[first]);
     }
-    return run_command(command, &common, argc - first, argv + first);
+    int skip = first + words - 1; /* the last word takes the place of a program's name */
+    return run_command(command, &common, argc - skip, argv + skip);
 }
 
 /* A closed standard stream would hand its number to the next socket, and output would go to Redis.

@@ -72,6 +72,11 @@ int cli_out_table(cli_table *table)
     return code == REFQ_OK ? EX_OK : cli_fail_as(EX_OSERR, "out of memory for the table");
 }
 
+bool cli_out_broken(void)
+{
+    return broken != 0;
+}
+
 int cli_out_finish(int code)
 {
     if (broken == 0) {

@@ -24,6 +24,9 @@ int cli_out_json(json_t *json);
 /* Writes the table, in colour on a terminal, and empties it. Returns an exit status. */
 int cli_out_table(cli_table *table);
 
+/* True when standard output takes no more. */
+bool cli_out_broken(void);
+
 /* The exit status after all output: `code`, or EX_IOERR when some of it could not be written. */
 int cli_out_finish(int code);
 

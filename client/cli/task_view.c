@@ -17,8 +17,9 @@
 /* --- JSON ------------------------------------------------------------------------------------- */
 
 static const char *const number_fields[] = {
-    "attempt",    "failures",     "releases", "deaths",     "max_retries", "created_at",
-    "started_at", "completed_at", "due_at",   "timeout_ms", "expires_at",  "v",
+    "attempt",    "failures",   "releases",     "deaths",   "max_retries",
+    "created_at", "started_at", "completed_at", "due_at",   "timeout_ms",
+    "expires_at", "v",          "crashes",      "args_len",
 };
 
 static bool is_one_of(const char *name, const char *const *names, size_t n)
