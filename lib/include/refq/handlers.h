@@ -105,8 +105,10 @@ REFQ_API int refq_ctx_cancel_fd(refq_ctx *ctx);
 /* When the attempt times out: milliseconds of CLOCK_MONOTONIC; 0 = it has no limit. */
 REFQ_API int64_t refq_ctx_deadline_ms(const refq_ctx *ctx);
 
-/* Asks a person, and blocks the handler's thread until there is an answer. The question is JSON
- * text of at most 8 KiB. *ret_answer_json is JSON text; the caller frees it (free()).
+/* Asks a person, and blocks the handler's thread until there is an answer; the timeout stands still
+ * meanwhile. The question is JSON text of at most 8 KiB: a string, or an object with "question" (a
+ * text) and perhaps "schema" (JSON Schema of the answer). *ret_answer_json is JSON text; the caller
+ * frees it (free()).
  * REFQ_ERR_CLOSED when the attempt should stop, REFQ_ERR_UNSUPPORTED where nobody can be asked or
  * the handler runs on the event loop, REFQ_ERR_INVALID and REFQ_ERR_LIMIT for a bad question. */
 REFQ_API REFQ_MUST_USE refq_err refq_ctx_ask(refq_ctx *ctx, const char *question_json,

@@ -118,26 +118,37 @@ int64_t refq_ctx_deadline_ms(const refq_ctx *ctx)
     return run_of(ctx)->deadline_ms;
 }
 
+/* Reads the question and brings it into the form that owners are told. */
+static refq_err read_question(refq_ctx *ctx, const char *json, rqi_buf *ret)
+{
+    refq_error err;
+    json_t *body = NULL;
+    size_t len = strlen(json);
+    if (len > RQI_ASK_MAX) {
+        return refq_ctx_fail(ctx, REFQ_ERR_LIMIT, "a question has at most %zu bytes", RQI_ASK_MAX);
+    }
+    if (rqi_json_load_any(json, len, RQI_ASK_MAX, QUESTION_DEPTH, &body, &err) != REFQ_OK) {
+        return refq_ctx_fail(ctx, REFQ_ERR_INVALID, "the question is no JSON: %s", err.text);
+    }
+    const char *why = rqi_ask_read(body, ret);
+    json_decref(body);
+    return why == NULL ? REFQ_OK : refq_ctx_fail(ctx, REFQ_ERR_INVALID, "bad question: %s", why);
+}
+
 refq_err refq_ctx_ask(refq_ctx *ctx, const char *question_json, char **ret_answer_json)
 {
     rqi_run *run = run_of(ctx);
-    json_t *value = NULL;
-    size_t len = strlen(question_json);
+    rqi_buf question = {0};
     if (run->handler->kind == RQI_HANDLER_INLINE) {
         return refq_ctx_fail(ctx, REFQ_ERR_UNSUPPORTED,
                              "a handler on the event loop cannot wait for an answer");
     }
-    if (len > RQI_QUESTION_MAX) {
-        return refq_ctx_fail(ctx, REFQ_ERR_LIMIT, "a question has at most %zu bytes",
-                             RQI_QUESTION_MAX);
+    refq_err rc = read_question(ctx, question_json, &question);
+    if (rc == REFQ_OK) {
+        rc = rqi_run_ask(run, question.ptr, question.len, ret_answer_json);
     }
-    refq_error err;
-    if (rqi_json_load_any(question_json, len, RQI_QUESTION_MAX, QUESTION_DEPTH, &value, &err) !=
-        REFQ_OK) {
-        return refq_ctx_fail(ctx, REFQ_ERR_INVALID, "the question is no JSON: %s", err.text);
-    }
-    json_decref(value);
-    return rqi_run_ask(run, question_json, len, ret_answer_json);
+    rqi_buf_done(&question);
+    return rc;
 }
 
 void refq_ctx_log(refq_ctx *ctx, refq_log_level level, const char *fmt, ...)

@@ -3,242 +3,27 @@
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "base/utf8.h"
 #include "codec/args.h"
 #include "run/ctx.h"
+#include "run/executor_state.h"
 #include "run/pool.h"
 
 #include <event2/event.h>
-#include <pthread.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
-
-struct rqi_executor {
-    rqi_executor_options o;
-    rqi_keeper *keeper; /* NULL = no programs */
-    rqi_pool *pool;
-    struct event *notify;
-    int notify_fd; /* threads wake the loop */
-    unsigned busy; /* runs handed to the pool and not back yet; the loop's */
-
-    pthread_mutex_t lock;
-    pthread_cond_t answered; /* some run was answered or stopped */
-    struct rqi_runs news;    /* runs whose owner has to be told something */
-    unsigned news_n;
-};
-
-static void wake(int fd)
-{
-    uint64_t one = 1;
-    ssize_t n = write(fd, &one, sizeof one);
-    (void)n;
-}
-
-/* --- News of handlers ------------------------------------------------------------------------- */
-
-/* Under the lock. */
-static void add_news(rqi_run *run)
-{
-    rqi_executor *x = run->executor;
-    if (run->has_news) {
-        return;
-    }
-    run->has_news = true;
-    bool first = TAILQ_EMPTY(&x->news);
-    TAILQ_INSERT_TAIL(&x->news, run, news_link);
-    x->news_n++;
-    if (first) {
-        wake(x->notify_fd);
-    }
-}
-
-/* Under the lock. */
-static void drop_news(rqi_run *run)
-{
-    if (run->has_news) {
-        TAILQ_REMOVE(&run->executor->news, run, news_link);
-        run->executor->news_n--;
-        run->has_news = false;
-    }
-}
-
-void rqi_run_progress(rqi_run *run, int64_t current, int64_t total, const char *message)
-{
-    rqi_executor *x = run->executor;
-    const char *text = message != NULL ? message : "";
-    size_t cut = rqi_utf8_cut(text, strlen(text), sizeof run->message - 1);
-    pthread_mutex_lock(&x->lock);
-    run->current = current;
-    run->total = total;
-    memcpy(run->message, text, cut);
-    run->message[cut] = '\0';
-    run->progress_dirty = true;
-    add_news(run);
-    pthread_mutex_unlock(&x->lock);
-}
-
-bool rqi_run_take_progress(rqi_run *run, int64_t *ret_current, int64_t *ret_total, char message[65])
-{
-    rqi_executor *x = run->executor;
-    pthread_mutex_lock(&x->lock);
-    bool dirty = run->progress_dirty;
-    run->progress_dirty = false;
-    *ret_current = run->current;
-    *ret_total = run->total;
-    memcpy(message, run->message, sizeof run->message);
-    pthread_mutex_unlock(&x->lock);
-    return dirty;
-}
-
-static void tell_owner(rqi_run *run, bool progress, const char *question)
-{
-    if (progress && run->on_progress != NULL) {
-        run->on_progress(run);
-    }
-    if (question != NULL && run->on_ask != NULL) {
-        run->on_ask(run, question, strlen(question));
-    }
-}
-
-/* Tells the first of the list; false when there is none. */
-static bool tell_first(rqi_executor *x)
-{
-    pthread_mutex_lock(&x->lock);
-    rqi_run *run = TAILQ_FIRST(&x->news);
-    if (run == NULL) {
-        pthread_mutex_unlock(&x->lock);
-        return false;
-    }
-    drop_news(run);
-    bool progress = run->progress_dirty;
-    char *question = run->asked && run->question != NULL ? strdup(run->question) : NULL;
-    run->asked = false;
-    pthread_mutex_unlock(&x->lock);
-    tell_owner(run, progress, question);
-    free(question);
-    return true;
-}
-
-/* One at a time, because a callback may end any run, also one that is still listed; and no more
- * than there are now, because a handler may add some faster than they are told. */
-static void tell_news(rqi_executor *x)
-{
-    pthread_mutex_lock(&x->lock);
-    unsigned n = x->news_n;
-    pthread_mutex_unlock(&x->lock);
-    while (n-- > 0 && tell_first(x)) {
-    }
-    pthread_mutex_lock(&x->lock);
-    if (x->news_n > 0) {
-        wake(x->notify_fd);
-    }
-    pthread_mutex_unlock(&x->lock);
-}
-
-/* --- Questions -------------------------------------------------------------------------------- */
-
-refq_err rqi_run_ask(rqi_run *run, const char *json, size_t len, char **ret_answer)
-{
-    rqi_executor *x = run->executor;
-    char *question = run->on_ask != NULL ? strndup(json, len) : NULL;
-    if (question == NULL) {
-        return run->on_ask == NULL ? REFQ_ERR_UNSUPPORTED : REFQ_ERR_NOMEM;
-    }
-    pthread_mutex_lock(&x->lock);
-    run->question = question;
-    run->asked = true;
-    add_news(run);
-    while (run->answer == NULL && !atomic_load(&run->stopping)) {
-        (void)pthread_cond_wait(&x->answered, &x->lock);
-    }
-    char *answer = run->answer;
-    run->answer = NULL;
-    run->question = NULL;
-    run->asked = false;
-    pthread_mutex_unlock(&x->lock);
-    free(question);
-    if (answer == NULL) {
-        return REFQ_ERR_CLOSED;
-    }
-    *ret_answer = answer;
-    return REFQ_OK;
-}
-
-bool rqi_run_answer(rqi_run *run, const char *json, size_t len)
-{
-    rqi_executor *x = run->executor;
-    char *copy = x != NULL ? strndup(json, len) : NULL;
-    if (copy == NULL) {
-        return false;
-    }
-    pthread_mutex_lock(&x->lock);
-    bool waits = run->question != NULL && run->answer == NULL;
-    if (waits) {
-        run->answer = copy;
-        (void)pthread_cond_broadcast(&x->answered);
-    }
-    pthread_mutex_unlock(&x->lock);
-    if (!waits) {
-        free(copy);
-    }
-    return waits;
-}
-
-/* --- Stopping --------------------------------------------------------------------------------- */
-
-int rqi_run_cancel_fd(rqi_run *run)
-{
-    rqi_executor *x = run->executor;
-    pthread_mutex_lock(&x->lock);
-    if (run->cancel_fd < 0) {
-        run->cancel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-        if (run->cancel_fd >= 0 && atomic_load(&run->stopping)) {
-            wake(run->cancel_fd);
-        }
-    }
-    int fd = run->cancel_fd;
-    pthread_mutex_unlock(&x->lock);
-    return fd;
-}
-
-void rqi_run_stop(rqi_run *run, rqi_stop_reason why)
-{
-    rqi_executor *x = run->executor;
-    if (run->stop != RQI_STOP_NONE) {
-        return;
-    }
-    run->stop = why;
-    if (x == NULL) {
-        return; /* not started yet: its owner looks at `stop` before it does */
-    }
-    pthread_mutex_lock(&x->lock);
-    atomic_store(&run->stopping, true);
-    if (run->cancel_fd >= 0) {
-        wake(run->cancel_fd);
-    }
-    (void)pthread_cond_broadcast(&x->answered);
-    pthread_mutex_unlock(&x->lock);
-    if (run->exec != NULL) {
-        rqi_exec_cancel(run->exec);
-    }
-}
 
 /* --- Ends ------------------------------------------------------------------------------------- */
 
 static void end_run(rqi_run *run)
 {
-    rqi_executor *x = run->executor;
     if (run->timer != NULL) {
         (void)evtimer_del(run->timer); /* it ended in time, however late that is told */
     }
     if (run->stop == RQI_STOP_TIMEOUT && run->outcome.kind != RQI_DONE) {
         rqi_run_fail(run, RQI_RETRYABLE, "timed out after %lld ms", (long long)run->timeout_ms);
     }
-    pthread_mutex_lock(&x->lock);
-    drop_news(run);
-    pthread_mutex_unlock(&x->lock);
+    rqi_talk_forget(run);
     run->on_done(run);
 }
 
@@ -251,7 +36,7 @@ static void on_notify(evutil_socket_t fd, short what, void *arg)
     ssize_t n = read(fd, &count, sizeof count);
     (void)n;
     (void)what;
-    tell_news(x);
+    rqi_talk_tell(x);
     rqi_pool_take(x->pool, &ended);
     while ((run = TAILQ_FIRST(&ended)) != NULL) {
         TAILQ_REMOVE(&ended, run, link);
@@ -315,6 +100,7 @@ static void run_exec(rqi_run *run)
         .timeout_ms = run->timeout_ms,
         .log = x->o.log,
         .on_progress = on_exec_progress,
+        .on_ask = run->on_ask != NULL ? rqi_talk_program_asks : NULL,
         .on_done = on_exec_done,
         .arg = run,
     };

@@ -29,8 +29,7 @@ typedef enum rqi_stop_reason {
     RQI_STOP_TIMEOUT    /* C handlers only, by the executor: a retryable failure */
 } rqi_stop_reason;
 
-#define RQI_FENCE_MAX    44 /* "<20 digits>-<20 digits>" */
-#define RQI_QUESTION_MAX ((size_t)8 * 1024)
+#define RQI_FENCE_MAX 44 /* "<20 digits>-<20 digits>" */
 
 struct event;
 struct rqi_executor;
@@ -51,7 +50,9 @@ struct rqi_run {
      * the run may be freed in it. The others may be NULL and do not come after it. */
     void (*on_done)(rqi_run *run);
     void (*on_progress)(rqi_run *run); /* there is news for rqi_run_take_progress() */
-    /* The handler asks; json is borrowed. NULL = nobody can be asked. */
+    /* The handler asks: {"question":"text"}, with "schema" when it gave one, at most RQI_ASK_MAX
+     * bytes, borrowed. NULL instead of JSON: it waits for no answer any more. The timeout does not
+     * run meanwhile. NULL for the callback: nobody can be asked. */
     void (*on_ask)(rqi_run *run, const char *json, size_t len);
 
     /* How it went: by the executor. */
@@ -64,6 +65,7 @@ struct rqi_run {
     struct rqi_executor *executor; /* NULL before the start */
     rqi_exec *exec;                /* while an external program runs */
     struct event *timer;           /* wall time of C handlers */
+    int64_t left_ms;               /* of it, while it stands still */
     TAILQ_ENTRY(rqi_run) link;     /* of the pool's lists */
     atomic_bool stopping;          /* what a C handler's thread sees */
 
