@@ -386,7 +386,7 @@ START_TEST(a_foreign_worker_cannot_report_with_a_copied_fence)
     char copy[64];
     (void)snprintf(copy, sizeof copy, "%s", entry);
     redisReply *r = rqt_redis("FCALL " RQI_LIBRARY_NAME "_finish 1 refq:{docs}:meta stranger 0 0 0 "
-                              "mcp-refcache:entry:docs: 60000 60000 1 %s %s ok 60000 0 null",
+                              "mcp-refcache:entry:docs: 60000 60000 - 1 %s %s ok 60000 0 null {}",
                               ref.hex, copy);
     ck_assert_str_eq(r->element[6]->str, "stale");
     freeReplyObject(r);

@@ -26,7 +26,7 @@
 #define READ_SIZE       65536
 
 /* Where `finish` has what we look at: words of its request, elements of its reply. */
-enum { WORD_FUNCTION = 1, WORD_WANT = 5, WORD_REPORTS = 11, ELEMENT_CLAIMED = 5 };
+enum { WORD_FUNCTION = 1, WORD_WANT = 5, WORD_REPORTS = 12, ELEMENT_CLAIMED = 5 };
 
 struct side {
     int fd;

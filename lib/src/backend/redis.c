@@ -35,15 +35,25 @@ static void shutdown_backend(refq_backend *b)
 static const refq_backend_ops ops = {
     .struct_size = sizeof ops,
     .name = "redis",
-    .capabilities =
-        REFQ_CAP_DURABLE | REFQ_CAP_PROGRESS | REFQ_CAP_LIST | REFQ_CAP_PUSH | REFQ_CAP_FLEET,
+    .capabilities = REFQ_CAP_DURABLE | REFQ_CAP_PROGRESS | REFQ_CAP_LIST | REFQ_CAP_PUSH |
+                    REFQ_CAP_RETRY | REFQ_CAP_OPERATE | REFQ_CAP_HISTORY | REFQ_CAP_ASK |
+                    REFQ_CAP_EVENTS | REFQ_CAP_FLEET,
     .submit = rqi_redis_submit,
     .get_status = rqi_redis_get_status,
     .get_result = rqi_redis_get_result,
     .cancel = rqi_redis_cancel,
     .is_cancelled = rqi_redis_get_status,
     .wait = rqi_redis_wait,
+    .retry = rqi_redis_retry,
     .list = rqi_redis_list,
+    .cleanup = rqi_redis_cleanup,
+    .stats = rqi_redis_stats,
+    .control = rqi_redis_control,
+    .queues = rqi_redis_queues,
+    .history = rqi_redis_history,
+    .args = rqi_redis_args,
+    .answer = rqi_redis_answer,
+    .events = rqi_redis_events,
     .workers = rqi_redis_workers,
     .shutdown = shutdown_backend,
 };

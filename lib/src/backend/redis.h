@@ -58,7 +58,25 @@ void rqi_redis_submit(refq_backend *b, const refq_spec *specs, size_t n, refq_su
 void rqi_redis_get_status(refq_backend *b, const refq_ref *ref, refq_task_cb cb, void *arg);
 void rqi_redis_get_result(refq_backend *b, const refq_ref *ref, refq_result_cb cb, void *arg);
 void rqi_redis_cancel(refq_backend *b, const refq_ref *ref, refq_task_cb cb, void *arg);
+/* redis_list.c */
 void rqi_redis_list(refq_backend *b, const refq_list_query *query, refq_list_cb cb, void *arg);
+/* redis_change.c */
+void rqi_redis_retry(refq_backend *b, const refq_ref *ref, const refq_ref *as, refq_task_cb cb,
+                     void *arg);
+void rqi_redis_answer(refq_backend *b, const refq_ref *ref, const char *json, refq_task_cb cb,
+                      void *arg);
+/* redis_operate.c */
+void rqi_redis_cleanup(refq_backend *b, const refq_cleanup_query *query, refq_count_cb cb,
+                       void *arg);
+void rqi_redis_stats(refq_backend *b, const char *queue, refq_stats_cb cb, void *arg);
+void rqi_redis_control(refq_backend *b, const refq_control *control, refq_count_cb cb, void *arg);
+/* redis_texts.c */
+void rqi_redis_queues(refq_backend *b, refq_texts_cb cb, void *arg);
+void rqi_redis_history(refq_backend *b, const refq_ref *ref, refq_texts_cb cb, void *arg);
+void rqi_redis_args(refq_backend *b, const refq_ref *ref, refq_texts_cb cb, void *arg);
+/* redis_events.c */
+void rqi_redis_events(refq_backend *b, const refq_events_query *query, refq_events_cb cb,
+                      void *arg);
 /* redis_fleet.c */
 void rqi_redis_workers(refq_backend *b, const char *queue, refq_workers_cb cb, void *arg);
 /* redis_wait.c */

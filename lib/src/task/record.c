@@ -16,7 +16,8 @@
 
 struct field {
     char *name;  /* owned; the value follows in the same block */
-    char *value; /* borrowed from name's block */
+    char *value; /* borrowed from name's block; terminated, but may hold zero bytes */
+    size_t len;
 };
 
 struct refq_task {
@@ -49,6 +50,7 @@ static refq_err make_field(struct field *f, const char *name, const char *value,
     block[name_size + value_len] = '\0';
     f->name = block;
     f->value = block + name_size;
+    f->len = value_len;
     return REFQ_OK;
 }
 
@@ -78,6 +80,17 @@ static refq_err set_field(refq_task *task, const char *name, const char *value, 
 refq_err rqi_record_set(refq_task *task, const char *name, const char *value)
 {
     return set_field(task, name, value, strlen(value));
+}
+
+int rqi_record_bytes(const refq_task *task, const char *name, const char **ret, size_t *ret_len)
+{
+    int at = find(task, name);
+    if (at < 0) {
+        return 0;
+    }
+    *ret = task->fields[at].value;
+    *ret_len = task->fields[at].len;
+    return 1;
 }
 
 static refq_err read_fields(refq_task *task, rqi_cursor *cur, int64_t n)
@@ -130,7 +143,8 @@ refq_task *rqi_record_copy(const refq_task *task)
     copy->ref = task->ref;
     copy->now_ms = task->now_ms;
     for (unsigned i = 0; i < task->n; i++) {
-        if (rqi_record_set(copy, task->fields[i].name, task->fields[i].value) != REFQ_OK) {
+        const struct field *f = &task->fields[i];
+        if (set_field(copy, f->name, f->value, f->len) != REFQ_OK) {
             refq_task_free(copy);
             return NULL;
         }

@@ -12,6 +12,9 @@
 refq_err rqi_record_read(rqi_cursor *cur, const refq_ref *ref, int64_t now_ms, refq_task **ret,
                          refq_error *err);
 
+/* A field that may hold any bytes, borrowed; 0 when it is not set. */
+int rqi_record_bytes(const refq_task *task, const char *name, const char **ret, size_t *ret_len);
+
 /* Sets or replaces one field: for backends that do not read it from Redis. */
 refq_err rqi_record_set(refq_task *task, const char *name, const char *value);
 

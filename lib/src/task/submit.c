@@ -18,8 +18,10 @@ static refq_err check_times(const refq_spec *spec, refq_error *err)
     const struct {
         const char *name;
         int64_t ms;
-    } times[] = {
-        {"delay", spec->delay_ms}, {"timeout", spec->timeout_ms}, {"key_ttl", spec->key_ttl_ms}};
+    } times[] = {{"delay", spec->delay_ms},
+                 {"timeout", spec->timeout_ms},
+                 {"key_ttl", spec->key_ttl_ms},
+                 {"start_within", spec->start_within_ms}};
     for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) {
         if (times[i].ms < 0 || times[i].ms > RQI_DURATION_MAX_MS) {
             return rqi_fail(err, REFQ_ERR_LIMIT, "%s must be 0 to 366 days, not %lld ms",
@@ -96,6 +98,7 @@ static int add_pairs(rqi_cmd *cmd, const refq_spec *spec, const rqi_args *args)
         {"args_preview", args->preview, 0, true},
         {"timeout_ms", NULL, spec->timeout_ms, spec->timeout_ms > 0},
         {"max_retries", NULL, retries, spec->max_retries != 0},
+        {"start_within", NULL, spec->start_within_ms, spec->start_within_ms > 0},
         {"traceparent", spec->traceparent, 0, spec->traceparent != NULL},
     };
     int n = 0;

@@ -185,6 +185,7 @@ static rqi_attempt *read_claim(refq_worker *w, rqi_cursor *cur, bool *ret_fetch)
     int64_t failures = rqi_next_int(cur);
     (void)rqi_next_int(cur); /* deaths */
     const char *traceparent = rqi_next_str(cur);
+    (void)rqi_next_int(cur); /* crashes */
     rqi_attempt *a = cur->bad || strlen(hex) != REFQ_HEX_LEN ? NULL : rqi_attempt_new(w);
     if (a == NULL) {
         return NULL;
@@ -454,6 +455,7 @@ static void add_head(refq_worker *w, const struct call *call, size_t reports)
     rqi_cmd_adds(&w->cmd, w->keys.entry_prefix);
     rqi_cmd_addi(&w->cmd, w->o.record_ttl_ms);
     rqi_cmd_addi(&w->cmd, 7 * w->o.record_ttl_ms); /* dead letters wait longer for a person */
+    rqi_cmd_adds(&w->cmd, "");                     /* limits: none */
     rqi_cmd_addi(&w->cmd, (int64_t)reports);
 }
 

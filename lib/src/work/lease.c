@@ -130,6 +130,7 @@ static bool read_beat(rqi_lease *l, const struct beat *beat, rqi_cursor *cur)
     const char *state = rqi_next_str(cur);
     int64_t reap = rqi_next_int(cur);
     int64_t held = rqi_next_int(cur);
+    (void)rqi_next_str(cur); /* a standing order */
     if (cur->bad) {
         return false;
     }

@@ -47,12 +47,11 @@ static void compose_entry(refq_worker *w, const rqi_attempt *a, rqi_buf *out)
 }
 
 /* One entry of the task's history, for people and programs. */
-static void compose_history(refq_worker *w, const rqi_attempt *a, bool permanent, rqi_buf *out)
+static void compose_history(refq_worker *w, const rqi_attempt *a, const char *class, rqi_buf *out)
 {
     const rqi_outcome *o = &a->run.outcome;
     rqi_buf_addf(out, "{\"attempt\":%u,\"at\":%lld,\"class\":\"%s\",\"worker\":\"%s\",\"error\":",
-                 a->run.number, (long long)rqi_worker_server_ms(w),
-                 permanent ? "permanent" : "retryable", w->id);
+                 a->run.number, (long long)rqi_worker_server_ms(w), class, w->id);
     rqi_buf_add_json(out, o->error, strlen(o->error));
     if (o->log_tail.len > 0) {
         rqi_buf_adds(out, ",\"stderr\":");
@@ -85,7 +84,7 @@ static void add_fail(refq_worker *w, rqi_attempt *a, rqi_buf scratch[2])
     int64_t delay = a->run.outcome.retry_after_ms >= 0
                         ? a->run.outcome.retry_after_ms
                         : rqi_backoff_delay(&def->backoff, a->failures);
-    compose_history(w, a, permanent, &scratch[0]);
+    compose_history(w, a, permanent ? "permanent" : "retryable", &scratch[0]);
     compose_short(a->run.outcome.error, &scratch[1]);
     rqi_cmd_adds(cmd, "fail");
     rqi_cmd_adds(cmd, permanent ? "permanent" : "retryable");
@@ -112,6 +111,10 @@ static void add_ok(refq_worker *w, rqi_attempt *a, rqi_buf scratch[2])
     rqi_cmd_addi(cmd, a->run.handler->def.result_ttl_ms + RQI_ENTRY_SLACK_MS);
     rqi_cmd_adds(cmd, a->staged ? "1" : "0");
     rqi_cmd_add(cmd, scratch[0].ptr, scratch[0].len);
+    if (a->run.outcome.log_tail.len > 0) {
+        compose_history(w, a, "done", &scratch[1]);
+    }
+    rqi_cmd_add(cmd, scratch[1].ptr, scratch[1].len);
 }
 
 static void add_release(refq_worker *w, rqi_attempt *a, rqi_buf scratch[2])

@@ -2,8 +2,10 @@
 -- KEYS  1 refq:{q}:meta
 -- ARGV  1 worker, 2 lease_ms, 3 mode start|beat|bye, 4 tasks it believes to hold, then pairs of
 --       fields for its record; on start the pairs "offer:<name>" go into the catalog
--- REPLY now state reap held n, then n hex ids whose cancellation the worker has not confirmed
+-- REPLY now state reap held order n, then n orders for tasks that the worker has not confirmed
 --       state: ok | gone;  reap: 1 when this worker should call reap now
+--       order: '' | quiet (claim nothing) | drain (end when all that runs is over)
+--       an order for a task: its hex id (it was cancelled) or answer:<hex> (its question was answered)
 --       held: tasks Redis believes it holds (a lasting difference: call mine)
 
 -- Nobody has beaten for half a lease, or the clock went back: Redis or its host was away. Then
@@ -63,13 +65,15 @@ local function mend_wakeups(P, meta, now)
   if overdue then
     call('HDEL', P .. 'meta', 'alarm')
   end
-  if overdue or has_unread(P, meta.lanes) then
+  if overdue or (meta.shelves or '') ~= '' or has_unread(P, meta.lanes) then
     ring(P, 1)
   end
 end
 
 local function chores(P, worker, meta, now)
   mend_wakeups(P, meta, now)
+  local batch = new_batch(P, meta)
+  if meet_deadlines(batch) > 0 then flush(batch) end
   if now - tonumber(meta.swept_at or 0) < SWEEP_EVERY_MS then return end
   call('HSET', P .. 'meta', 'swept_at', now)
   for _, lane in ipairs(LANE_ORDER) do
@@ -112,11 +116,11 @@ end
 -- What was not given back goes to others: at once when it is little, else by the reaper.
 local function say_bye(P, worker, meta, now)
   call('ZADD', P .. 'workers', -1, worker)
-  local left = take_back_tasks(P, worker, meta.lanes, now)
+  local left = take_back_tasks(P, worker, meta)
   if left == 0 then
     drop_worker(P, worker, meta.lanes)
   end
-  return { now, 'ok', left > 0 and 1 or 0, left, 0 }
+  return { now, 'ok', left > 0 and 1 or 0, left, '', 0 }
 end
 
 local function beat(keys, argv)
@@ -124,11 +128,11 @@ local function beat(keys, argv)
   if not lease or lease <= 0 or #argv % 2 ~= 0 then
     return redis.error_reply('ERR refq beat: malformed call')
   end
-  local meta = read_fields(keys[1], { 'clock_offset', 'paused', 'lanes', 'last_beat', 'grace_until',
-    'reaper_until', 'swept_at', 'lease_max' })
+  local meta = read_fields(keys[1], { 'clock_offset', 'events_max', 'paused', 'lanes', 'last_beat',
+    'grace_until', 'reaper_until', 'swept_at', 'lease_max', 'shelves' })
   local now = server_ms(meta.clock_offset)
   if mode ~= 'start' and not is_alive(P, worker) then
-    return { now, 'gone', 0, 0, 0 }
+    return { now, 'gone', 0, 0, '', 0 }
   end
   if mode == 'bye' then
     return say_bye(P, worker, meta, now)
@@ -145,9 +149,10 @@ local function beat(keys, argv)
   store_worker(P, worker, mode, now, argv)
   chores(P, worker, meta, now)
   local reply = { now, 'ok', should_reap(P, meta, now),
-    call('SCARD', P .. 'worker:' .. worker .. ':tasks'), 0 }
+    call('SCARD', P .. 'worker:' .. worker .. ':tasks'),
+    call('HGET', P .. 'worker:' .. worker, 'order') or '', 0 }
   local orders = call('SRANDMEMBER', P .. 'worker:' .. worker .. ':orders', MAX_STEP)
-  reply[5] = #orders
+  reply[6] = #orders
   for _, hex in ipairs(orders) do
     reply[#reply + 1] = hex
   end

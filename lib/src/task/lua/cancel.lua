@@ -18,19 +18,22 @@ end
 local function cancel(keys, argv)
   local P, hex, ttl = prefix_of(keys[1]), argv[1], tonumber(argv[2])
   local key = P .. 'task:' .. hex
-  local task = read_fields(key, { 'status', 'lane', 'entry', 'worker', 'watched' })
+  local task = read_fields(key, { 'status', 'lane', 'entry', 'worker', 'watched', 'marks', 'start_by',
+    'held' })
   if not task.status then return { 'none', '' } end
   if task.status ~= 'pending' and task.status ~= 'processing' then
     return { 'already', task.status }
   end
-  local batch = new_batch(P, server_ms(call('HGET', keys[1], 'clock_offset')))
+  local batch = new_batch(P, read_fields(keys[1], { 'clock_offset', 'events_max' }))
   if task.status == 'processing' then
     stop_running(batch, task, hex)
   else
     call('ZREM', P .. 'due', hex)
+    if task.held then ack(batch, task.lane, task.entry) end
   end
+  if task.marks or task.start_by then unmark(P, hex) end
   call('HSET', key, 'status', 'cancelled', 'completed_at', batch.now)
-  call('HDEL', key, 'due_at')
+  call('HDEL', key, 'due_at', 'start_by', 'held')
   end_task(batch, hex, 'cancelled', ttl)
   expire_extras(P, hex, ttl)
   count(batch, task.status, -1)

@@ -1,8 +1,11 @@
 -- claim: the part of pull and finish that hands out tasks; pull itself is at the end.
 -- KEYS  1 refq:{q}:meta
--- ARGV  of pull: 1 worker, 2 want (0..128), 3 was_parked 0|1, 4 may_park 0|1
--- REPLY of pull: now state parked alarm more m, then for each of m tasks 11 values:
---       hex entry task attempt args args_len timeout_ms max_retries failures deaths traceparent
+-- ARGV  of pull: 1 worker, 2 want (0..128), 3 was_parked 0|1, 4 may_park 0|1, 5 limits
+--       limits: "ocr_pdf=1 thumbs=0": of these tasks at most so many more; '' = none is limited
+-- REPLY of pull: now state parked alarm more m, then for each of m tasks 12 values:
+--       hex entry task attempt args args_len timeout_ms max_retries failures deaths traceparent crashes
+--       deaths: workers that vanished with it; crashes: children that died with it, and workers that
+--       vanished while it ran alone
 --       state: ok | gone (this incarnation's lease ran out: it must start anew)
 --       parked: 1 when the worker is now listed as waiting for the doorbell
 --       alarm: ms until the worker should pull again by itself, -1 = only when the bell rings
@@ -12,17 +15,17 @@
 -- Served in this order, turn by turn, when several lanes hold tasks: 8 high, 4 normal, 1 low.
 local CREDITS = { 'high', 'normal', 'high', 'high', 'normal', 'high', 'low', 'high', 'normal', 'high',
   'high', 'normal', 'high' }
-local LANE_ORDER = { 'high', 'normal', 'low' }
 
 -- What few tasks have; their entries say so.
-local EXTRA_FIELDS = { 'args_len', 'timeout_ms', 'max_retries', 'failures', 'deaths', 'traceparent' }
+local EXTRA_FIELDS = { 'args_len', 'timeout_ms', 'max_retries', 'failures', 'deaths', 'traceparent',
+  'crashes', 'start_by' }
 
 local function promote_due(P, now)
   local due = call('ZRANGEBYSCORE', P .. 'due', '-inf', now, 'LIMIT', '0', MAX_STEP)
   for _, hex in ipairs(due) do
     local key = P .. 'task:' .. hex
     local task = read_fields(key, { 'status', 'lane' })
-    local entry = task.status == 'pending' and enqueue(P, task.lane, hex, true)
+    local entry = task.status == 'pending' and enqueue(P, lane_of(task.lane), hex, true)
     if entry then
       call('HSET', key, 'entry', entry)
       call('HDEL', key, 'due_at')
@@ -101,36 +104,57 @@ local function settle_leftover(batch, worker, e, status, entry)
   end
 end
 
-local function add_extras(reply, n, P, key, e)
-  local x = call('HMGET', key, unpack(EXTRA_FIELDS))
+local function fail_unstarted(batch, hex)
+  end_failed(batch, hex, 'pending', 'expired', 'no worker started it in time')
+  if call('HGET', batch.P .. 'task:' .. hex, 'watched') then notify(batch.P, hex, 'failed', true) end
+end
+
+-- False when the task was to have started by now: it has failed.
+local function add_extras(batch, reply, n, key, e)
+  local P, x = batch.P, call('HMGET', key, unpack(EXTRA_FIELDS))
+  if x[8] then
+    call('ZREM', P .. 'deadlines', e.hex)
+    if (tonumber(x[8]) or 0) <= batch.now then
+      ack(batch, e.lane, e.id)
+      fail_unstarted(batch, e.hex)
+      return false
+    end
+  end
   if x[1] and (tonumber(x[1]) or 0) <= INLINE_ARGS then
     local args = redis.pcall('GET', P .. 'args:' .. e.hex)
     reply[n + 5] = type(args) == 'string' and args or ''
   end
-  for i = 1, 6 do
+  for i = 1, 7 do
     reply[n + 5 + i] = x[i] or reply[n + 5 + i]
   end
   reply[n + 9], reply[n + 10] = tonumber(x[4]) or 0, tonumber(x[5]) or 0
+  reply[n + 12] = tonumber(x[7]) or 0
+  return true
 end
 
 -- Hands one entry to the worker; false when it was a leftover. A record that somebody has tampered with
 -- must not spoil the batch: what is no number counts as 0, what is no string as empty.
-local function claim_entry(batch, reply, worker, e)
+local function claim_entry(batch, reply, ask, e)
   local P, key = batch.P, batch.P .. 'task:' .. e.hex
   local t = call('HMGET', key, 'status', 'entry', 'task', 'attempt', 'args', 'watched')
   if t[1] ~= 'pending' or t[2] ~= e.id then
-    settle_leftover(batch, worker, e, t[1], t[2])
+    settle_leftover(batch, ask.worker, e, t[1], t[2])
     return false
   end
-  local attempt = t[4] == '0' and '1' or text_of((tonumber(t[4]) or 0) + 1)
-  call('HSET', key, 'status', 'processing', 'worker', worker, 'attempt', attempt, 'started_at',
-    batch.now_text)
-  if t[6] then notify(P, e.hex, 'processing', false) end
+  if ask.limits and not take_room(batch, ask, t[3], e) then return false end
   local n = #reply
+  local attempt = t[4] == '0' and '1' or text_of((tonumber(t[4]) or 0) + 1)
   reply[n + 1], reply[n + 2], reply[n + 3], reply[n + 4] = e.hex, e.id, t[3] or '', attempt
   reply[n + 5], reply[n + 6], reply[n + 7], reply[n + 8] = t[5] or '', '', '', ''
-  reply[n + 9], reply[n + 10], reply[n + 11] = '0', '0', ''
-  if e.extra then add_extras(reply, n, P, key, e) end
+  reply[n + 9], reply[n + 10], reply[n + 11], reply[n + 12] = '0', '0', '', '0'
+  if e.extra and not add_extras(batch, reply, n, key, e) then
+    for i = n + 12, n + 1, -1 do reply[i] = nil end
+    return false
+  end
+  call('HSET', key, 'status', 'processing', 'worker', ask.worker, 'attempt', attempt, 'started_at',
+    batch.now_text)
+  if t[6] then notify(P, e.hex, 'processing', false) end
+  log_event(batch, 'processing', e.hex)
   return true
 end
 
@@ -166,7 +190,43 @@ local function is_alive(P, worker)
   return lease and tonumber(lease) > 0
 end
 
--- ask: worker want was_parked may_park. Appends to reply what REPLY above says after `now`.
+-- Claims entries for the worker; returns the ids of the tasks it got.
+local function claim_entries(batch, reply, ask, entries)
+  local mine = {}
+  for _, e in ipairs(entries) do
+    local n = #reply
+    -- A record that a foreign key replaced must not cost the others of this batch their attempt.
+    local good, claimed = pcall(claim_entry, batch, reply, ask, e)
+    if not good then
+      for i = #reply, n + 1, -1 do reply[i] = nil end
+      ack(batch, e.lane, e.id)
+    elseif claimed then
+      mine[#mine + 1] = e.hex
+    end
+  end
+  return mine
+end
+
+-- Claims what lies on shelves and the worker has room for.
+local function take_from_shelves(batch, reply, ask)
+  local P, mine, left = batch.P, {}, {}
+  for name in string.gmatch(ask.shelves, '%S+') do
+    local n = math.min(ask.want - #mine, room_for(P, ask, name))
+    if n > 0 then
+      local got = claim_entries(batch, reply, ask, still_held(batch, ask.worker, pick(P, name, n)))
+      for _, hex in ipairs(got) do mine[#mine + 1] = hex end
+    end
+    if not (n > 0 and is_bare(P, name)) then left[#left + 1] = name .. ' ' end
+  end
+  local shelves = table.concat(left)
+  if shelves ~= ask.shelves then
+    ask.shelves = shelves
+    call('HSET', P .. 'meta', 'shelves', shelves)
+  end
+  return mine
+end
+
+-- ask: worker want was_parked may_park limits. Appends to reply what REPLY above says after `now`.
 local function claim(batch, reply, meta, ask)
   local P, head = batch.P, #reply
   local alarm = parse_alarm(meta.alarm)
@@ -180,19 +240,17 @@ local function claim(batch, reply, meta, ask)
     if ask.was_parked then unpark(P, ask.worker, true, alarm) end
     return
   end
-  local entries = {}
+  local entries, mine = {}, {}
   if not meta.paused then
     promote_due(P, batch.now_text)
-    entries = read_entries(P, ask.worker, meta.lanes or '', tonumber(meta.turn or 0), ask.want)
-  end
-  local mine = {}
-  for _, e in ipairs(entries) do
-    -- A record that a foreign key replaced must not cost the others of this batch their attempt.
-    local good, claimed = pcall(claim_entry, batch, reply, ask.worker, e)
-    if not good then
-      ack(batch, e.lane, e.id)
-    elseif claimed then
-      mine[#mine + 1] = e.hex
+    ask.shelves = meta.shelves or ''
+    if ask.shelves ~= '' then mine = take_from_shelves(batch, reply, ask) end
+    ask.left = ask.want - #mine
+    if ask.left > 0 then
+      entries = read_entries(P, ask.worker, meta.lanes or '', tonumber(meta.turn or 0) or 0, ask.left)
+    end
+    for _, hex in ipairs(claim_entries(batch, reply, ask, entries)) do
+      mine[#mine + 1] = hex
     end
   end
   if #mine > 0 then
@@ -201,7 +259,7 @@ local function claim(batch, reply, meta, ask)
     count(batch, 'processing', #mine)
   end
   reply[head + 5] = #mine
-  if #entries == ask.want then
+  if not meta.paused and #entries == ask.left then
     unpark(P, ask.worker, ask.was_parked, alarm)
     ring(P, 1)
     reply[head + 4] = #mine < ask.want and 1 or 0
@@ -214,22 +272,22 @@ local function claim(batch, reply, meta, ask)
   end
 end
 
-local CLAIM_META = { 'clock_offset', 'paused', 'lanes', 'turn', 'alarm' }
+local CLAIM_META = { 'clock_offset', 'events_max', 'paused', 'lanes', 'turn', 'alarm', 'shelves' }
 
-local function read_ask(argv, at, worker)
+local function read_ask(argv, at, worker, limits)
   local want = tonumber(argv[at])
   if not want or want < 0 or want > MAX_ITEMS then return nil end
   return { worker = worker, want = want, was_parked = argv[at + 1] == '1',
-    may_park = argv[at + 2] == '1' }
+    may_park = argv[at + 2] == '1', limits = read_limits(limits) }
 end
 
 local function pull(keys, argv)
-  local ask = read_ask(argv, 2, argv[1])
+  local ask = read_ask(argv, 2, argv[1], argv[5])
   if not ask then
     return redis.error_reply('ERR refq pull: want must be 0 to ' .. MAX_ITEMS)
   end
   local meta = read_fields(keys[1], CLAIM_META)
-  local batch = new_batch(prefix_of(keys[1]), server_ms(meta.clock_offset))
+  local batch = new_batch(prefix_of(keys[1]), meta)
   local reply = { batch.now }
   claim(batch, reply, meta, ask)
   flush(batch)

@@ -21,6 +21,10 @@ local CATALOG_GRACE_MS = 60000 -- a tool stays in the catalog this long after it
 local SWEEP_EVERY_MS = 5000
 local DAY_MS = 86400000
 local LANE_RETRY_MS = 1000     -- before a task is offered again to a lane that could not take it
+local DEAD_TTL_MS = 7 * DAY_MS -- of dead letters, when the caller does not say
+local EVENTS_MAX = 1000        -- entries of the event log, about, when meta.events_max does not say
+local LANE_ORDER = { 'high', 'normal', 'low' }
+local LANES = { high = true, normal = true, low = true }
 
 -- While a library loads, redis.call does not exist; a local is faster than the table at every call.
 local call
@@ -53,6 +57,11 @@ local function read_fields(key, names)
     out[name] = values[i] or nil
   end
   return out
+end
+
+-- The lane a record names. Records can be tampered with; no function may fail half-way for that.
+local function lane_of(text)
+  return LANES[text] and text or 'normal'
 end
 
 -- Adds a task to its lane. An entry is "id <hex>"; one whose record holds fields beyond the plain ones
@@ -116,10 +125,31 @@ local function notify(P, hex, word, final)
   end
 end
 
--- Side effects of one call on shared indexes, gathered so that each index is written once.
-local function new_batch(P, now)
+-- Side effects of one call on shared indexes, gathered so that each index is written once. meta: what
+-- was read of the queue's meta hash; clock_offset and events_max must be among it.
+local function new_batch(P, meta)
+  local now = server_ms(meta.clock_offset)
   return { P = P, now = now, now_text = text_of(now), acks = {}, terminal = {}, dead = {}, counts = {},
-    ready = 0 }
+    ready = 0, events = {}, events_max = tonumber(meta.events_max or EVENTS_MAX) or EVENTS_MAX }
+end
+
+-- The log tells what became of whom. One call adds at most one entry, whose fields are statuses and
+-- whose values are the ids, so that the log costs a batch, not a task.
+local function log_event(batch, status, hex)
+  local ids = batch.events[status]
+  batch.events[status] = ids and ids .. ' ' .. hex or hex
+end
+
+local function flush_events(batch)
+  if batch.events_max <= 0 then return end
+  local fields = {}
+  for status, ids in pairs(batch.events) do
+    fields[#fields + 1] = status
+    fields[#fields + 1] = ids
+  end
+  if #fields > 0 then
+    redis.pcall('XADD', batch.P .. 'events', 'MAXLEN', '~', batch.events_max, '*', unpack(fields))
+  end
 end
 
 local function count(batch, status, by)
@@ -127,6 +157,7 @@ local function count(batch, status, by)
 end
 
 local function ack(batch, lane, entry)
+  lane = lane_of(lane)
   local ids = batch.acks[lane]
   if not ids then
     ids = {}
@@ -183,14 +214,25 @@ local function flush(batch)
   if batch.due then
     cover_due(P, batch.due, batch.now)
   end
+  flush_events(batch)
+end
+
+-- `marks` says that a running attempt has a deadline, an open question or runs alone: rare things that
+-- have to be undone when it ends, which this does.
+local function unmark(P, hex)
+  call('HDEL', P .. 'task:' .. hex, 'marks', 'waiting', 'alone', 'deadline_at')
+  call('ZREM', P .. 'deadlines', hex)
+  call('UNLINK', P .. 'ask:' .. hex)
 end
 
 -- Puts a task that has stopped running back into its lane, or into `due` when there is a delay.
 -- The caller has acknowledged the old entry or does so in the same batch: an entry is never handed
--- over in place, so whoever held it is fenced out by its id.
-local function requeue(batch, hex, lane, delay, fields)
+-- over in place, so whoever held it is fenced out by its id. `unstarted`: it may still expire unstarted.
+local function requeue(batch, hex, lane, delay, fields, unstarted)
   local P, key = batch.P, batch.P .. 'task:' .. hex
-  call('HDEL', key, 'entry', 'worker', 'progress', 'message', 'due_at')
+  lane = lane_of(lane)
+  call('HDEL', key, 'entry', 'worker', 'progress', 'message', 'due_at',
+    not unstarted and 'start_by' or nil)
   fields[#fields + 1] = 'status'
   fields[#fields + 1] = 'pending'
   local entry = delay <= 0 and enqueue(P, lane, hex, true)
@@ -208,6 +250,7 @@ local function requeue(batch, hex, lane, delay, fields)
   call('HSET', key, unpack(fields))
   count(batch, 'processing', -1)
   count(batch, 'pending', 1)
+  log_event(batch, 'pending', hex)
 end
 
 -- The indexes of finished tasks reach back as far as records live by default. What lives longer (a
@@ -219,8 +262,49 @@ local function sweep_index(P, name, before, n)
   end
 end
 
+-- What every terminal state does. Its own fields, the counter of the state it leaves and what hangs on
+-- the record are the caller's business.
+local function end_task(batch, hex, status, ttl)
+  call('PEXPIRE', batch.P .. 'task:' .. hex, ttl)
+  local terminal = batch.terminal
+  local n = #terminal
+  terminal[n + 1], terminal[n + 2] = batch.now_text, hex
+  count(batch, status, 1)
+  log_event(batch, status, hex)
+end
+
 -- What hangs on a task's record gets the record's time to live.
 local function expire_extras(P, hex, ttl)
   call('PEXPIRE', P .. 'args:' .. hex, ttl)
   call('PEXPIRE', P .. 'history:' .. hex, ttl)
+end
+
+-- Makes a task a dead letter. reason: exhausted | permanent | expired | poison | unknown_handler |
+-- undecodable. `from` is the status it leaves.
+local function end_failed(batch, hex, from, reason, short, fields)
+  local P, ttl = batch.P, batch.dead_ttl or DEAD_TTL_MS
+  fields = fields or {}
+  for _, value in ipairs({ 'status', 'failed', 'completed_at', batch.now_text, 'error', short,
+    'reason', reason }) do
+    fields[#fields + 1] = value
+  end
+  call('HSET', P .. 'task:' .. hex, unpack(fields))
+  end_task(batch, hex, 'failed', ttl)
+  count(batch, from, -1)
+  expire_extras(P, hex, ttl)
+  batch.dead[#batch.dead + 1] = batch.now_text
+  batch.dead[#batch.dead + 1] = hex
+end
+
+-- A record that has `failures`, if only 0, has a history: so says the field that commits read anyway.
+local function keep_history(P, hex, json)
+  call('HSETNX', P .. 'task:' .. hex, 'failures', 0)
+  call('LPUSH', P .. 'history:' .. hex, json)
+  call('LTRIM', P .. 'history:' .. hex, 0, MAX_HISTORY - 1)
+end
+
+-- One entry of a task's history that no worker has composed.
+local function add_history(batch, hex, task, class, text)
+  keep_history(batch.P, hex, cjson.encode({ attempt = tonumber(task.attempt) or 0, at = batch.now,
+    class = class, worker = task.worker or '', error = text }))
 end

@@ -2,26 +2,31 @@
 -- the work of both, so a busy worker needs one round trip for many tasks.
 -- KEYS  1 refq:{q}:meta
 -- ARGV  1 worker, 2 want, 3 was_parked, 4 may_park (as pull), 5 entry key prefix, 6 record_ttl_ms,
---       7 dead_ttl_ms, 8 k (0..128), then k reports: hex entry op and, by op,
+--       7 dead_ttl_ms, 8 limits (as pull), 9 k (0..128), then k reports: hex entry op and, by op,
 --       op        values
---       ok        ttl_ms staged(0|1) result
+--       ok        ttl_ms staged(0|1) result history_json ('' = nothing worth keeping)
 --       fail      class delay_ms max_retries history_json error(64 bytes)
+--       crash     history_json error(64 bytes) delay_ms: the child that ran it died; not a failure
 --       release   delay_ms
+--       unknown   delay_ms grace_ms: this worker has no such handler
 --       progress  current/total message
+--       deadline  left_ms max_retries: when the attempt that runs will time out
+--       alone     -  from now on the worker runs nothing else
+--       ask       question_json: the handler waits for a person's answer
+--       answered  -  it has the answer
 --       ended     -  (the program of a cancelled or fenced-out attempt has really ended)
 -- REPLY now state parked alarm more m <m tasks as pull>, then k answers:
 --       ok | yours (this very attempt had already committed) | stale (fenced out: nothing written) |
---       cancelled (progress only: stop) | nostaged (the staged result is gone: send it again)
+--       cancelled (the attempt runs on for nothing: stop) | nostaged (the staged result is gone: send it
+--       again)
 
-local WIDTH = { ok = 6, fail = 8, release = 4, progress = 5, ended = 3 } -- of a report, by op
-
-local function end_task(batch, hex, status, ttl)
-  call('PEXPIRE', batch.P .. 'task:' .. hex, ttl)
-  local terminal = batch.terminal
-  local n = #terminal
-  terminal[n + 1], terminal[n + 2] = batch.now_text, hex
-  count(batch, status, 1)
-end
+local WIDTH = { ok = 7, fail = 8, crash = 6, release = 4, unknown = 5, progress = 5, deadline = 5,
+  alone = 3, ask = 4, answered = 3, ended = 3 } -- of a report, by op
+-- Reports of an attempt that runs on.
+local RUNS_ON = { progress = true, deadline = true, alone = true, ask = true, answered = true }
+local CRASHES_MAX = 3                 -- then a task is poison
+local DEADLINE_GRACE_MS = 10000       -- for the worker to end it by itself, at least
+local ASK_TTL_MS = 7 * DAY_MS
 
 -- Each takes the report that starts behind argv[at], for a task whose fence held, and returns the
 -- answer and the task's new status (nil = nothing was changed).
@@ -49,7 +54,9 @@ function report.ok(batch, argv, at, task)
   end_task(batch, hex, 'complete', life.record)
   count(batch, 'processing', -1)
   if task[5] then call('UNLINK', P .. 'args:' .. hex) end
-  if task[6] then call('PEXPIRE', P .. 'history:' .. hex, life.record) end
+  local history = argv[at + 7]
+  if history ~= '' then keep_history(P, hex, history) end
+  if task[6] or history ~= '' then call('PEXPIRE', P .. 'history:' .. hex, life.record) end
   return 'ok', 'complete'
 end
 
@@ -57,19 +64,27 @@ function report.fail(batch, argv, at, task)
   local P, hex, class, short = batch.P, argv[at + 1], argv[at + 4], argv[at + 8]
   local failures = (tonumber(task[6]) or 0) + 1
   local allowed = tonumber(call('HGET', P .. 'task:' .. hex, 'max_retries') or argv[at + 6]) or 0
-  call('LPUSH', P .. 'history:' .. hex, argv[at + 7])
-  call('LTRIM', P .. 'history:' .. hex, 0, MAX_HISTORY - 1)
+  keep_history(P, hex, argv[at + 7])
   if class == 'retryable' and failures <= allowed then
     requeue(batch, hex, task[3], tonumber(argv[at + 5]) or 0, { 'failures', failures, 'error', short })
+    count(batch, 'retries', 1)
     return 'ok', 'pending'
   end
-  call('HSET', P .. 'task:' .. hex, 'status', 'failed', 'completed_at', batch.now_text,
-    'failures', failures, 'error', short, 'reason', class == 'retryable' and 'exhausted' or 'permanent')
-  end_task(batch, hex, 'failed', batch.dead_ttl)
-  count(batch, 'processing', -1)
-  expire_extras(P, hex, batch.dead_ttl)
-  batch.dead[#batch.dead + 1] = batch.now_text
-  batch.dead[#batch.dead + 1] = hex
+  end_failed(batch, hex, 'processing', class == 'retryable' and 'exhausted' or 'permanent', short,
+    { 'failures', failures })
+  return 'ok', 'failed'
+end
+
+function report.crash(batch, argv, at, task)
+  local P, hex, short = batch.P, argv[at + 1], argv[at + 5]
+  local crashes = (tonumber(call('HGET', P .. 'task:' .. hex, 'crashes')) or 0) + 1
+  keep_history(P, hex, argv[at + 4])
+  count(batch, 'deaths', 1)
+  if crashes < CRASHES_MAX then
+    requeue(batch, hex, task[3], tonumber(argv[at + 6]) or 0, { 'crashes', crashes, 'error', short })
+    return 'ok', 'pending'
+  end
+  end_failed(batch, hex, 'processing', 'poison', short, { 'crashes', crashes })
   return 'ok', 'failed'
 end
 
@@ -77,6 +92,29 @@ function report.release(batch, argv, at, task)
   local hex = argv[at + 1]
   local releases = (tonumber(call('HGET', batch.P .. 'task:' .. hex, 'releases')) or 0) + 1
   requeue(batch, hex, task[3], tonumber(argv[at + 4]) or 0, { 'releases', releases })
+  count(batch, 'releases', 1)
+  return 'ok', 'pending'
+end
+
+-- The attempt never began, so its number is given back. As long as the catalog lists the handler, or for
+-- a grace period, the task is offered to other workers.
+function report.unknown(batch, argv, at, task)
+  local P, hex = batch.P, argv[at + 1]
+  local t = read_fields(P .. 'task:' .. hex, { 'task', 'attempt', 'unknown_since', 'start_by' })
+  local offered = call('HEXISTS', P .. 'catalog', t.task or '') == 1
+  local since = tonumber(t.unknown_since) or batch.now
+  if not offered and batch.now - since >= (tonumber(argv[at + 5]) or 0) then
+    end_failed(batch, hex, 'processing', 'unknown_handler', 'no worker offers this task')
+    return 'ok', 'failed'
+  end
+  local fields = { 'attempt', math.max(0, (tonumber(t.attempt) or 1) - 1) }
+  if offered then
+    call('HDEL', P .. 'task:' .. hex, 'unknown_since')
+  else
+    fields[3], fields[4] = 'unknown_since', text_of(since)
+  end
+  requeue(batch, hex, task[3], tonumber(argv[at + 4]) or 0, fields, true)
+  if t.start_by then call('ZADD', P .. 'deadlines', t.start_by, hex) end
   return 'ok', 'pending'
 end
 
@@ -85,16 +123,53 @@ function report.progress(batch, argv, at)
   return 'ok', 'processing'
 end
 
+-- A worker ends what runs too long by itself; the index is for one that cannot.
+function report.deadline(batch, argv, at)
+  local P, hex = batch.P, argv[at + 1]
+  local when = batch.now + (tonumber(argv[at + 4]) or 0)
+  local grace = math.max(DEADLINE_GRACE_MS, tonumber(call('HGET', P .. 'meta', 'lease_max')) or 0)
+  call('HSET', P .. 'task:' .. hex, 'deadline_at', text_of(when), 'marks', '1')
+  call('HSETNX', P .. 'task:' .. hex, 'max_retries', argv[at + 5])
+  call('ZADD', P .. 'deadlines', text_of(when + grace), hex)
+  return 'ok'
+end
+
+function report.alone(batch, argv, at)
+  call('HSET', batch.P .. 'task:' .. argv[at + 1], 'alone', '1', 'marks', '1')
+  return 'ok'
+end
+
+-- A person may take longer than any time limit: while a question is open there is no deadline.
+function report.ask(batch, argv, at)
+  local P, hex = batch.P, argv[at + 1]
+  local key = P .. 'ask:' .. hex
+  call('HSET', P .. 'task:' .. hex, 'waiting', 'input', 'marks', '1')
+  call('HDEL', P .. 'task:' .. hex, 'deadline_at')
+  call('ZREM', P .. 'deadlines', hex)
+  call('DEL', key)
+  call('HSET', key, 'entry', argv[at + 2], 'question', argv[at + 4])
+  call('PEXPIRE', key, ASK_TTL_MS)
+  return 'ok', 'processing'
+end
+
+function report.answered(batch, argv, at, task)
+  local P, hex = batch.P, argv[at + 1]
+  call('UNLINK', P .. 'ask:' .. hex)
+  call('SREM', P .. 'worker:' .. task[7] .. ':orders', 'answer:' .. hex)
+  return 'ok', 'processing'
+end
+
 -- A report that the fence refuses changes nothing but the worker's own books.
 local function refuse(batch, worker, hex, entry, op, task)
   local status, present, owner = task[1], task[2], task[7]
-  if op == 'progress' then
+  if RUNS_ON[op] then
     return status == 'cancelled' and 'cancelled' or 'stale'
   end
   -- Unless the worker holds a newer attempt of the same task, it holds it no longer.
   if status ~= 'processing' or owner ~= worker then
     batch.leaves[#batch.leaves + 1] = hex
     batch.orders[#batch.orders + 1] = hex
+    batch.orders[#batch.orders + 1] = 'answer:' .. hex
   end
   if op == 'ended' then return 'ok' end
   return status == 'complete' and present == entry and owner == worker and 'yours' or 'stale'
@@ -104,18 +179,19 @@ end
 local function apply(batch, worker, argv, at)
   local P, hex, entry, op = batch.P, argv[at + 1], argv[at + 2], argv[at + 3]
   local task = call('HMGET', P .. 'task:' .. hex, 'status', 'entry', 'lane', 'watched', 'args_len',
-    'failures', 'worker')
+    'failures', 'worker', 'marks')
   -- The entry is the fence. The worker is compared too, because a server that lost its last second may
   -- deliver the same entry again, to somebody else.
   local own = task[1] == 'processing' and task[2] == entry and task[7] == worker
   if op == 'ended' or not own then
     return refuse(batch, worker, hex, entry, op, task)
   end
+  if task[8] and not RUNS_ON[op] then unmark(P, hex) end
   local answer, status = report[op](batch, argv, at, task)
   if status and task[4] then
     notify(P, hex, status, status ~= 'pending' and status ~= 'processing')
   end
-  if status and op ~= 'progress' then
+  if status and not RUNS_ON[op] then
     ack(batch, task[3], entry)
     batch.leaves[#batch.leaves + 1] = hex
   end
@@ -124,7 +200,7 @@ end
 
 -- Where each report starts; nil when the call is malformed.
 local function find_reports(argv, k)
-  local places, at = {}, 8
+  local places, at = {}, 9
   for i = 1, k do
     local width = WIDTH[argv[at + 3] or '']
     if not width then return nil end
@@ -142,17 +218,20 @@ local function trim_now_and_then(P, done_before, done)
   end
 end
 
+local FINISH_META = { 'clock_offset', 'events_max', 'paused', 'lanes', 'turn', 'alarm', 'shelves',
+  'complete' }
+
 local function finish(keys, argv)
-  local ask, k = read_ask(argv, 2, argv[1]), tonumber(argv[8])
+  local ask, k = read_ask(argv, 2, argv[1], argv[8]), tonumber(argv[9])
   local places = ask and k and k >= 0 and k <= MAX_ITEMS and find_reports(argv, k)
   if not places then
     return redis.error_reply('ERR refq finish: malformed call')
   end
   local P = prefix_of(keys[1])
-  local meta = read_fields(keys[1], { 'clock_offset', 'paused', 'lanes', 'turn', 'alarm', 'complete' })
-  local batch = new_batch(P, server_ms(meta.clock_offset))
+  local meta = read_fields(keys[1], FINISH_META)
+  local batch = new_batch(P, meta)
   batch.entry_prefix, batch.leaves, batch.orders, batch.lives = argv[5], {}, {}, {}
-  batch.record_ttl, batch.dead_ttl = tonumber(argv[6]), argv[7]
+  batch.record_ttl, batch.dead_ttl = tonumber(argv[6]), tonumber(argv[7])
   local answers = {}
   for i, at in ipairs(places) do
     -- A record that a foreign key replaced must not cost the others of this batch their commit.
@@ -169,7 +248,7 @@ local function finish(keys, argv)
   local reply = { batch.now }
   claim(batch, reply, meta, ask)
   flush(batch)
-  trim_now_and_then(P, tonumber(meta.complete or 0), done)
+  trim_now_and_then(P, tonumber(meta.complete or 0) or 0, done)
   if #batch.terminal > 0 then
     sweep_index(P, 'terminal', batch.now - batch.record_ttl, #batch.terminal)
   end

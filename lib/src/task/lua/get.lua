@@ -19,11 +19,20 @@ local function register_waiter(P, hex, client, status)
   call('HSET', P .. 'task:' .. hex, 'watched', 1)
 end
 
+-- The question of a task that waits for an answer is kept apart, for it may be long; readers get it as
+-- a field `question`.
 local function add_record(reply, P, hex)
   local record = call('HGETALL', P .. 'task:' .. hex)
-  reply[#reply + 1] = #record / 2
-  for _, value in ipairs(record) do
-    reply[#reply + 1] = value
+  local count, waiting = #reply + 1, false
+  reply[count] = #record / 2
+  for i, value in ipairs(record) do
+    reply[count + i] = value
+    waiting = waiting or (value == 'waiting' and i % 2 == 1)
+  end
+  local question = waiting and redis.pcall('HGET', P .. 'ask:' .. hex, 'question')
+  if type(question) == 'string' then
+    reply[count] = reply[count] + 1
+    reply[#reply + 1], reply[#reply + 2] = 'question', question
   end
 end
 

@@ -6,13 +6,30 @@
 -- First the incarnation is marked dead for ever (lease -1): from then on it can neither beat nor
 -- claim. Then its tasks go back to their lanes under new entries, which fences its late reports.
 
+-- A worker that vanished while it ran this task alone is laid at the task's door; one that ran others
+-- beside it is not: neighbours of a crash are innocent until they have run alone.
 local function requeue_of(batch, worker, hex)
-  local task = read_fields(batch.P .. 'task:' .. hex,
-    { 'status', 'worker', 'entry', 'lane', 'deaths', 'watched' })
+  local P, became = batch.P, 'pending'
+  local task = read_fields(P .. 'task:' .. hex, { 'status', 'worker', 'entry', 'lane', 'deaths',
+    'watched', 'attempt', 'marks', 'alone', 'crashes' })
   if task.status ~= 'processing' or task.worker ~= worker then return 0 end
+  local deaths, crashes = (tonumber(task.deaths) or 0) + 1, tonumber(task.crashes) or 0
+  local fields = { 'deaths', deaths }
+  if task.alone then
+    crashes = crashes + 1
+    fields[3], fields[4] = 'crashes', crashes
+  end
+  if task.marks then unmark(P, hex) end
   ack(batch, task.lane, task.entry)
-  requeue(batch, hex, task.lane, 0, { 'deaths', (tonumber(task.deaths) or 0) + 1 })
-  if task.watched then notify(batch.P, hex, 'pending', false) end
+  add_history(batch, hex, task, 'death', 'the worker that ran it has vanished')
+  count(batch, 'deaths', 1)
+  if task.alone and crashes >= CRASHES_MAX then
+    end_failed(batch, hex, 'processing', 'poison', 'its worker vanished each time it ran alone', fields)
+    became = 'failed'
+  else
+    requeue(batch, hex, task.lane, 0, fields)
+  end
+  if task.watched then notify(P, hex, became, became == 'failed') end
   return 1
 end
 
@@ -32,6 +49,7 @@ local function requeue_strays(batch, worker, lane)
       ack(batch, lane, p[1])
       local entry = enqueue(batch.P, lane, hex, true)
       if entry then call('HSET', batch.P .. 'task:' .. hex, 'entry', entry) end
+      call('HDEL', batch.P .. 'task:' .. hex, 'held')
       batch.ready = batch.ready + 1
     elseif requeue_of(batch, worker, hex) == 0 then
       call('XCLAIM', key, GROUP, call('HGET', batch.P .. 'task:' .. hex, 'worker'), 0,
@@ -55,8 +73,8 @@ end
 
 -- One bounded step of taking a dead incarnation's tasks back; returns how many may be left and how many
 -- were requeued.
-local function take_back_tasks(P, worker, lanes, now)
-  local batch, requeued = new_batch(P, now), 0
+local function take_back_tasks(P, worker, meta)
+  local batch, requeued, lanes = new_batch(P, meta), 0, meta.lanes
   local set = P .. 'worker:' .. worker .. ':tasks'
   for _, hex in ipairs(call('SPOP', set, MAX_STEP)) do
     local good, n = pcall(requeue_of, batch, worker, hex)
@@ -65,7 +83,7 @@ local function take_back_tasks(P, worker, lanes, now)
   flush(batch)
   local left = call('SCARD', set)
   if left > 0 then return left, requeued end
-  local strays = new_batch(P, now)
+  local strays = new_batch(P, meta)
   for _, lane in ipairs(LANE_ORDER) do
     if string.find(lanes or '', lane, 1, true) then
       left = left + requeue_strays(strays, worker, lane)
@@ -77,7 +95,7 @@ end
 
 local function reap(keys, argv)
   local P = prefix_of(keys[1])
-  local meta = read_fields(keys[1], { 'clock_offset', 'lanes', 'grace_until', 'alarm' })
+  local meta = read_fields(keys[1], { 'clock_offset', 'events_max', 'lanes', 'grace_until', 'alarm' })
   local now = server_ms(meta.clock_offset)
   local first = call('ZRANGE', P .. 'workers', 0, 0, 'WITHSCORES')
   local lease = tonumber(first[2])
@@ -86,7 +104,7 @@ local function reap(keys, argv)
   end
   local worker = first[1]
   call('ZADD', P .. 'workers', -1, worker)
-  local left, requeued = take_back_tasks(P, worker, meta.lanes, now)
+  local left, requeued = take_back_tasks(P, worker, meta)
   if left > 0 then return { 1, requeued, worker } end
   local alarm = parse_alarm(meta.alarm)
   if alarm and alarm.worker == worker then

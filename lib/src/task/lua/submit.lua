@@ -1,7 +1,8 @@
 -- submit: queues n tasks of one queue.
 -- KEYS  1 refq:{q}:meta
 -- ARGV  1 n, then for each task 8 values: hex task lane delay_ms key key_ttl_ms args k, and k pairs of
---       further fields of its record (timeout_ms max_retries traceparent args_preview)
+--       further fields of its record (timeout_ms max_retries traceparent args_preview start_within)
+--       start_within: ms from when it could start; a task that has not started by then has failed
 --       delay_ms '0' = none, key '' = none; args: codec byte and bytes (no arguments: an empty map)
 -- REPLY flat, for each task: hex how status
 --       how: new | same (this id was submitted before) | key (its idempotency key was: hex is that
@@ -9,7 +10,8 @@
 -- Refused by Redis when memory is full (no allow-oom), so that nothing is half accepted.
 
 local HASH_VALUE_MAX = 64 -- a longer value would cost the record its compact encoding
-local EXTRA_OF_SUBMIT = { timeout_ms = true, max_retries = true, traceparent = true }
+local EXTRA_OF_SUBMIT = { timeout_ms = true, max_retries = true, traceparent = true,
+  start_within = true }
 
 local function submitted_before(P, hex, key)
   local status = call('HGET', P .. 'task:' .. hex, 'status')
@@ -26,6 +28,16 @@ local function store_args(P, hex, args)
   if #args <= HASH_VALUE_MAX then return 'args', args end
   call('SET', P .. 'args:' .. hex, args)
   return 'args_len', tostring(#args)
+end
+
+-- The time by which a task has to have started; nil when it may wait for ever.
+local function start_by(batch, argv, at, k)
+  for i = at + 9, at + 7 + 2 * k, 2 do
+    if argv[i] == 'start_within' then
+      return batch.now + tonumber(argv[at + 4]) + (tonumber(argv[i + 1]) or 0)
+    end
+  end
+  return nil
 end
 
 -- One task, whose values start behind argv[at] and whose k pairs start behind argv[at + 8]. False, with
@@ -55,6 +67,12 @@ local function store_new(batch, argv, at, k)
     call('HSET', P .. 'task:' .. hex, 'key', key)
     call('SET', P .. 'key:' .. key, hex, 'PX', argv[at + 6])
   end
+  local by = extra and start_by(batch, argv, at, k)
+  if by then
+    call('HSET', P .. 'task:' .. hex, 'start_by', text_of(by))
+    call('ZADD', P .. 'deadlines', text_of(by), hex)
+  end
+  log_event(batch, 'pending', hex)
   return true
 end
 
@@ -72,7 +90,8 @@ local function find_items(argv, n)
   local places, at = {}, 1
   for i = 1, n do
     local k = tonumber(argv[at + 8])
-    if not k or k < 0 or k > 16 or not tonumber(argv[at + 4]) or not tonumber(argv[at + 6]) then
+    if not k or k < 0 or k > 16 or not tonumber(argv[at + 4]) or not tonumber(argv[at + 6])
+      or not LANES[argv[at + 3]] then
       return nil
     end
     places[i] = at
@@ -88,9 +107,10 @@ local function submit(keys, argv)
     return redis.error_reply('ERR refq submit: malformed call')
   end
   local P = prefix_of(keys[1])
-  local meta = read_fields(keys[1], { 'clock_offset', 'max_pending', 'pending', 'lanes' })
-  local batch = new_batch(P, server_ms(meta.clock_offset))
-  local room = meta.max_pending and tonumber(meta.max_pending) - tonumber(meta.pending or 0)
+  local meta = read_fields(keys[1], { 'clock_offset', 'events_max', 'max_pending', 'pending', 'lanes' })
+  local batch = new_batch(P, meta)
+  local max_pending = tonumber(meta.max_pending or '')
+  local room = max_pending and max_pending - (tonumber(meta.pending) or 0)
   local lanes, reply, stored, broken = meta.lanes or '', {}, 0, nil
   for i, at in ipairs(places) do
     local hex, how, status = submitted_before(P, argv[at + 1], argv[at + 5])
