@@ -45,6 +45,7 @@ static const char *const input_words[] = {
 static const char *const output_words[] = {[REFQ_OUTPUT_JSON] = "json",
                                            [REFQ_OUTPUT_TEXT] = "text",
                                            [REFQ_OUTPUT_BASE64] = "base64",
+                                           [REFQ_OUTPUT_FILE] = "file",
                                            NULL};
 static const char *const jitter_words[] = {"full", "none", NULL};
 

@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "place.h"
 #include "run/argv.h"
+#include "run/exec_def.h"
 #include "run/scrape.h"
 
 #include <stdio.h>
@@ -327,6 +328,11 @@ refq_err rqi_read_exec_finish(const rqi_reading *r, rqi_config_task *task)
         return rqi_fail_at(r->err, REFQ_ERR_LIMIT, r->file, task->exec_line,
                            "exec and env of task '%s' together exceed %zu bytes", task->def.name,
                            MAX_START_SIZE);
+    }
+    refq_error inner;
+    refq_err e = rqi_exec_def_check(&task->exec, &inner);
+    if (e != REFQ_OK) {
+        return rqi_fail_at(r->err, e, r->file, task->exec_line, "exec: %s", inner.text);
     }
     if (task->exec.directory == NULL) {
         task->exec.directory = r->folder;

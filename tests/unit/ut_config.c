@@ -112,6 +112,8 @@ static const struct {
     {HEAD "    log_tail: 65KiB\n", "5: log_tail: '65KiB' is out of range; allowed are 1 byte to "
                                    "64KiB"},
     {HEAD "    log_tail: 0\n", "5: log_tail: '0' is out of range; allowed are 1 byte to 64KiB"},
+    {"queue: docs\ntasks:\n  - name: a\n    exec: [cp, x,\n           \"{@output}\"]\n",
+     "4: exec: {@output} in the command needs output: file"},
     {HEAD "    limits: 5\n", "5: limits must be a map, not a number"},
     {HEAD "    limits: {memroy: 1GiB}\n", "5: unknown key 'memroy'; did you mean 'memory'?"},
     {HEAD "    limits: {memory: 512}\n",
@@ -129,7 +131,7 @@ static const struct {
      "5: file_size: '0' is out of range; allowed are 1 byte to 1024GiB"},
     /* values */
     {HEAD "    input: file\n", "5: input: 'file' is not one of json, none"},
-    {HEAD "    output: file\n", "5: output: 'file' is not one of json, text, base64"},
+    {HEAD "    output: files\n", "5: output: 'files' is not one of json, text, base64, file"},
     {HEAD "    allow_dash: yes\n", "5: allow_dash must be true or false, not a text"},
     {HEAD "    timeout: 5\n", "5: timeout: '5' needs a unit: ms, s, m, h or d (for example 5s)"},
     {HEAD "    timeout: soon\n",
@@ -422,6 +424,16 @@ START_TEST(reads_how_programs_are_followed)
 }
 END_TEST
 
+START_TEST(reads_an_output_file)
+{
+    rqi_config config = parse_good("queue: docs\ntasks:\n  - name: a\n    output: file\n"
+                                   "    exec: [cp, x, \"{@output}\"]\n");
+    ck_assert_int_eq(config.tasks[0].exec.output, REFQ_OUTPUT_FILE);
+    ck_assert_str_eq(config.tasks[0].exec.argv[2], "{@output}");
+    rqi_config_done(&config);
+}
+END_TEST
+
 START_TEST(reads_limits)
 {
     rqi_config config =
@@ -684,6 +696,7 @@ static TCase *accepted(void)
     tcase_add_test(t, keeps_braces_of_folders);
     tcase_add_test(t, leaves_defaults_to_the_library);
     tcase_add_test(t, reads_how_programs_are_followed);
+    tcase_add_test(t, reads_an_output_file);
     tcase_add_test(t, reads_limits);
     tcase_add_test(t, no_retries_means_none);
     tcase_add_test(t, completes_a_partial_backoff);

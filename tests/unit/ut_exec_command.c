@@ -15,9 +15,10 @@
 static void expect_argv(const char *template, const char *args, bool dash, const char *want)
 {
     const char *argv[] = {"prog", template, NULL};
+    const rqi_template t = {.argv = argv, .output = "/folder/result", .allow_dash = dash};
     rqi_strv v = {0};
     refq_bytes bytes = {.ptr = args, .len = strlen(args)};
-    ck_assert_msg(rqi_argv_expand(argv, bytes, dash, &v, &rqt_error) == REFQ_OK, "%s: %s", template,
+    ck_assert_msg(rqi_argv_expand(&t, bytes, &v, &rqt_error) == REFQ_OK, "%s: %s", template,
                   rqt_error.text);
     char **got = rqi_strv_make(&v);
     ck_assert_ptr_nonnull(got);
@@ -30,9 +31,10 @@ static void expect_argv(const char *template, const char *args, bool dash, const
 static void expect_no_argv(const char *template, const char *args, const char *want)
 {
     const char *argv[] = {"prog", template, NULL};
+    const rqi_template t = {.argv = argv};
     rqi_strv v = {0};
     refq_bytes bytes = {.ptr = args, .len = strlen(args)};
-    ck_assert_int_eq(rqi_argv_expand(argv, bytes, false, &v, &rqt_error), REFQ_ERR_INVALID);
+    ck_assert_int_eq(rqi_argv_expand(&t, bytes, &v, &rqt_error), REFQ_ERR_INVALID);
     ck_assert_msg(strstr(rqt_error.text, want) != NULL, "%s", rqt_error.text);
     rqi_strv_done(&v);
 }
@@ -49,6 +51,9 @@ START_TEST(test_argv)
     expect_argv("plain", "", false, "plain");
     expect_argv("", "{}", false, "");
     expect_argv("{a}", "{\"a\":\"-x\"}", true, "-x");
+    expect_argv("--to={@output}{a}", "{\"a\":1}", false, "--to=/folder/result1");
+    expect_no_argv("{@output}", "{}", "{@output} in the command needs output: file");
+    expect_no_argv("{@input}", "{}", "unbalanced");
     expect_no_argv("{a}", "{\"a\":\"-x\"}", "'a' starts with '-'");
     expect_no_argv("{a}", "{\"a\":-5}", "'a' starts with '-'");
     expect_no_argv("{e}{a}", "{\"e\":\"\",\"a\":\"-x\"}", "'a' starts with '-'");
@@ -76,6 +81,14 @@ START_TEST(test_argv_check)
     const char *chosen[] = {"{tool}", NULL};
     ck_assert_int_eq(rqi_argv_check(chosen, &rqt_error), REFQ_ERR_INVALID);
     ck_assert_ptr_nonnull(strstr(rqt_error.text, "placeholder"));
+    const char *output[] = {"{@output}", NULL};
+    ck_assert_int_eq(rqi_argv_check(output, &rqt_error), REFQ_ERR_INVALID);
+    const char *file[] = {"cp", "a", "{@output}", NULL};
+    refq_exec_def def = {.argv = file};
+    ck_assert_int_eq(rqi_exec_def_check(&def, &rqt_error), REFQ_ERR_INVALID);
+    ck_assert_str_eq(rqt_error.text, "{@output} in the command needs output: file");
+    def.output = REFQ_OUTPUT_FILE;
+    ck_assert_int_eq(rqi_exec_def_check(&def, &rqt_error), REFQ_OK);
 }
 END_TEST
 

@@ -124,7 +124,8 @@ typedef enum refq_exec_input { REFQ_INPUT_JSON = 0, REFQ_INPUT_NONE } refq_exec_
 typedef enum refq_exec_output {
     REFQ_OUTPUT_JSON = 0, /* stdout is one JSON value */
     REFQ_OUTPUT_TEXT,     /* stdout is UTF-8 text; the result is that string */
-    REFQ_OUTPUT_BASE64    /* stdout is bytes; the result is their base64 string */
+    REFQ_OUTPUT_BASE64,   /* stdout is bytes; the result is their base64 string */
+    REFQ_OUTPUT_FILE      /* the same with the bytes of the file {@output}; stdout is log */
 } refq_exec_output;
 
 /* What one attempt's program may use; 0 = no limit. A limit that the worker itself runs under and
@@ -140,14 +141,16 @@ typedef struct refq_exec_limits {
 /* A program that is a handler; docs/HANDLERS.md tells what it sees. Strings are copied. */
 typedef struct refq_exec_def {
     size_t struct_size;      /* sizeof(refq_exec_def) */
-    const char *const *argv; /* NULL-terminated; no shell; {name} = one argument of the task */
+    const char *const *argv; /* NULL-terminated; no shell; {name} = one argument of the task,
+{@output} = where REFQ_OUTPUT_FILE goes */
     const char *directory;   /* working directory, and where a relative argv[0] with a slash starts;
                                 NULL = the worker's own */
     const char *const
         *env; /* NULL-terminated NAME=VALUE, added to a clean environment; NULL = none */
     refq_exec_input input;
     refq_exec_output output;
-    size_t max_output;     /* bytes of stdout; 0 = 16 MiB; more fails the attempt for good */
+    size_t max_output;     /* bytes of stdout or of the file; 0 = 16 MiB; more fails the attempt for
+                              good */
     int64_t kill_grace_ms; /* from TERM to KILL; 0 = 5 s */
     bool allow_dash;       /* true: a {name} value may start with '-' */
     size_t log_tail;       /* last bytes of stderr that are kept; 0 = 4 KiB, at most 64 KiB */

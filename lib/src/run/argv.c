@@ -18,11 +18,28 @@
 #define NAME_CHARS \
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-." /* else: JSON or shell */
 
+enum kind { LITERAL, ARGUMENT, OUTPUT };
+
 struct piece {
     const char *text;
     size_t len;
-    bool placeholder;
+    enum kind kind;
 };
+
+/* Which kinds of placeholder were seen. */
+struct uses {
+    bool argument;
+    bool output;
+};
+
+/* What templates are filled in with. */
+struct values {
+    const json_t *args;
+    const char *output; /* for {@output} */
+    bool allow_dash;
+};
+
+static const char output_name[] = "@output";
 
 /* --- Reading a template ----------------------------------------------------------------------- */
 
@@ -50,15 +67,20 @@ static refq_err next_piece(const char *element, const char **at, struct piece *r
         return REFQ_OK;
     }
     size_t len = strspn(p + 1, NAME_CHARS);
+    enum kind kind = ARGUMENT;
+    if (strncmp(p + 1, output_name, sizeof output_name - 1) == 0) {
+        len = sizeof output_name - 1;
+        kind = OUTPUT;
+    }
     if (p[0] == '}' || p[1 + len] != '}' || len == 0 || len > NAME_MAX_BYTES) {
         return unbalanced(element, err);
     }
-    *ret = (struct piece){.text = p + 1, .len = len, .placeholder = true};
+    *ret = (struct piece){.text = p + 1, .len = len, .kind = kind};
     *at = p + len + 2;
     return REFQ_OK;
 }
 
-static refq_err check_element(const char *element, bool *ret_placeholder, refq_error *err)
+static refq_err check_element(const char *element, struct uses *ret_uses, refq_error *err)
 {
     struct piece piece = {0};
     for (const char *at = element; *at != '\0';) {
@@ -66,34 +88,41 @@ static refq_err check_element(const char *element, bool *ret_placeholder, refq_e
         if (code != REFQ_OK) {
             return code;
         }
-        *ret_placeholder = *ret_placeholder || piece.placeholder;
+        ret_uses->argument |= piece.kind == ARGUMENT;
+        ret_uses->output |= piece.kind == OUTPUT;
     }
     return REFQ_OK;
 }
 
-static refq_err check(const char *const *argv, bool *ret_placeholder, refq_error *err)
+static refq_err check(const char *const *argv, struct uses *ret_uses, refq_error *err)
 {
     if (argv == NULL || argv[0] == NULL || argv[0][0] == '\0') {
         return rqi_fail(err, REFQ_ERR_INVALID,
                         "the command is empty; its first element is the program");
     }
-    refq_err code = check_element(argv[0], ret_placeholder, err);
-    if (code == REFQ_OK && *ret_placeholder) {
+    refq_err code = check_element(argv[0], ret_uses, err);
+    if (code == REFQ_OK && (ret_uses->argument || ret_uses->output)) {
         return rqi_fail(err, REFQ_ERR_INVALID,
                         "the program '%.80s' holds a placeholder, so that a caller would choose "
                         "what is run; placeholders belong into its arguments",
                         argv[0]);
     }
     for (size_t i = 1; code == REFQ_OK && argv[i] != NULL; i++) {
-        code = check_element(argv[i], ret_placeholder, err);
+        code = check_element(argv[i], ret_uses, err);
     }
     return code;
 }
 
 refq_err rqi_argv_check(const char *const *argv, refq_error *err)
 {
-    bool placeholder = false;
-    return check(argv, &placeholder, err);
+    struct uses uses = {0};
+    return check(argv, &uses, err);
+}
+
+bool rqi_argv_uses_output(const char *const *argv)
+{
+    struct uses uses = {0};
+    return check(argv, &uses, NULL) == REFQ_OK && uses.output;
 }
 
 /* --- Values ----------------------------------------------------------------------------------- */
@@ -163,15 +192,19 @@ static bool became_option(const rqi_buf *text, size_t before, size_t start)
 }
 
 static refq_err add_piece(rqi_buf *text, size_t start, const struct piece *piece,
-                          const json_t *args, bool allow_dash, refq_error *err)
+                          const struct values *values, refq_error *err)
 {
-    if (!piece->placeholder) {
+    if (piece->kind == LITERAL) {
         rqi_buf_add(text, piece->text, piece->len);
         return REFQ_OK;
     }
+    if (piece->kind == OUTPUT) {
+        rqi_buf_adds(text, values->output);
+        return REFQ_OK;
+    }
     size_t before = text->len;
-    refq_err code = add_argument(text, piece, args, err);
-    if (code == REFQ_OK && !allow_dash && became_option(text, before, start)) {
+    refq_err code = add_argument(text, piece, values->args, err);
+    if (code == REFQ_OK && !values->allow_dash && became_option(text, before, start)) {
         return rqi_fail(err, REFQ_ERR_INVALID,
                         "the argument '%.*s' starts with '-', so the program would take it for an "
                         "option; allow_dash permits that",
@@ -180,15 +213,15 @@ static refq_err add_piece(rqi_buf *text, size_t start, const struct piece *piece
     return code;
 }
 
-static refq_err expand_element(rqi_strv *v, const char *element, const json_t *args,
-                               bool allow_dash, refq_error *err)
+static refq_err expand_element(rqi_strv *v, const char *element, const struct values *values,
+                               refq_error *err)
 {
     size_t start = v->text.len;
     struct piece piece = {0};
     for (const char *at = element; *at != '\0';) {
         refq_err code = next_piece(element, &at, &piece, err);
         if (code == REFQ_OK) {
-            code = add_piece(&v->text, start, &piece, args, allow_dash, err);
+            code = add_piece(&v->text, start, &piece, values, err);
         }
         if (code != REFQ_OK) {
             return code;
@@ -213,18 +246,21 @@ static refq_err load_args(refq_bytes args, json_t **ret, refq_error *err)
     return REFQ_OK;
 }
 
-refq_err rqi_argv_expand(const char *const *argv, refq_bytes args, bool allow_dash, rqi_strv *ret,
-                         refq_error *err)
+refq_err rqi_argv_expand(const rqi_template *t, refq_bytes args, rqi_strv *ret, refq_error *err)
 {
     json_t *json = NULL;
-    bool placeholder = false;
-    refq_err code = check(argv, &placeholder, err);
+    struct uses uses = {0};
+    refq_err code = check(t->argv, &uses, err);
     /* Arguments that no template asks for may be large, and are not even parsed. */
-    if (code == REFQ_OK && placeholder) {
+    if (code == REFQ_OK && uses.argument) {
         code = load_args(args, &json, err);
     }
-    for (size_t i = 0; code == REFQ_OK && argv[i] != NULL; i++) {
-        code = expand_element(ret, argv[i], json, allow_dash, err);
+    if (code == REFQ_OK && uses.output && t->output == NULL) {
+        code = rqi_fail(err, REFQ_ERR_INVALID, "{@output} in the command needs output: file");
+    }
+    const struct values values = {.args = json, .output = t->output, .allow_dash = t->allow_dash};
+    for (size_t i = 0; code == REFQ_OK && t->argv[i] != NULL; i++) {
+        code = expand_element(ret, t->argv[i], &values, err);
     }
     json_decref(json);
     return code;

@@ -86,13 +86,15 @@ static refq_err set_all_listed(rqi_strv *v, const char *const *env, refq_error *
     return code;
 }
 
-refq_err rqi_env_build(const rqi_exec_call *call, rqi_strv *ret, refq_error *err)
+refq_err rqi_env_build(const rqi_exec_call *call, const char *output_file, rqi_strv *ret,
+                       refq_error *err)
 {
     rqi_buf attempt = {0};
     rqi_buf_addf(&attempt, "%u", call->attempt);
     set(ret, "REFQ_REF_ID", call->ref_id);
     set(ret, "REFQ_ATTEMPT", rqi_buf_str(&attempt));
     set(ret, "REFQ_FENCE", call->fence);
+    set(ret, "REFQ_OUTPUT_FILE", output_file);
     set(ret, "TRACEPARENT", call->traceparent);
     rqi_buf_done(&attempt);
     if (call->def->env != NULL) {

@@ -47,6 +47,7 @@ struct rqi_exec {
     int64_t deadline_ms; /* of the timeout, monotonic; 0 = none */
     int64_t left_ms;     /* of the timeout while a question is open */
     rqi_buf out;
+    rqi_buf folder; /* path; empty = none */
     rqi_tail tail;
     rqi_control control;
     rqi_scrape *scrape; /* NULL = no pattern */
@@ -144,8 +145,19 @@ static void take_log(rqi_exec *e, const char *data, size_t len)
     }
 }
 
-static void (*const take[RQI_N_PIPES])(rqi_exec *e, const char *data,
-                                       size_t len) = {[RQI_OUT] = take_out, [RQI_LOG] = take_log};
+/* What goes into a file leaves stdout free for talk. */
+static void take_talk(rqi_exec *e, const char *data, size_t len)
+{
+    rqi_tail_add(&e->tail, data, len);
+}
+
+static void take_any_out(rqi_exec *e, const char *data, size_t len)
+{
+    (e->call.def->output == REFQ_OUTPUT_FILE ? take_talk : take_out)(e, data, len);
+}
+
+static void (*const take[RQI_N_PIPES])(rqi_exec *e, const char *data, size_t len) = {
+    [RQI_OUT] = take_any_out, [RQI_LOG] = take_log};
 
 /* Reads up to n chunks; closes the stream at its end. */
 static void read_stream(rqi_exec *e, int which, unsigned n_chunks)
@@ -235,6 +247,7 @@ static void exec_free(rqi_exec *e)
         event_free(e->timer);
     }
     rqi_buf_done(&e->out);
+    rqi_buf_done(&e->folder);
     rqi_buf_done(&e->tail.buf);
     rqi_control_close(&e->control);
     rqi_scrape_free(e->scrape);
@@ -262,6 +275,9 @@ static void finish(rqi_exec *e, const rqi_child_event *event)
                          .timeout_ms = e->call.timeout_ms,
                          .max_output = e->max_output,
                          .out = &e->out};
+    if (event->kind == RQI_CHILD_LOST && e->folder.len > 0) {
+        rqi_folder_remove(rqi_buf_str(&e->folder)); /* its minder may have died before it could */
+    }
     rqi_outcome outcome = {.retry_after_ms = -1};
     outcome.log_tail = rqi_tail_take(&e->tail);
     rqi_verdict(&ending, &outcome);
@@ -315,10 +331,19 @@ static refq_err spawn(rqi_exec *e, const rqi_exec_call *call, refq_error *err)
     const refq_exec_def *def = call->def;
     rqi_strv argv = {.text = rqi_buf_make(RQI_KEEPER_TEXT_MAX)};
     rqi_strv env = {.text = rqi_buf_make(RQI_KEEPER_TEXT_MAX)};
-    refq_err code = rqi_argv_expand(def->argv, call->args, def->allow_dash, &argv, err);
-    if (code == REFQ_OK) {
-        code = rqi_env_build(call, &env, err);
+    rqi_buf result = {0};
+    const char *output = NULL;
+    if (e->folder.len > 0) {
+        rqi_buf_addf(&result, "%s/" RQI_RESULT_NAME, rqi_buf_str(&e->folder));
+        output = rqi_buf_str(&result);
     }
+    const rqi_template template = {
+        .argv = def->argv, .output = output, .allow_dash = def->allow_dash};
+    refq_err code = rqi_argv_expand(&template, call->args, &argv, err);
+    if (code == REFQ_OK) {
+        code = rqi_env_build(call, output, &env, err);
+    }
+    rqi_buf_done(&result);
     if (code == REFQ_OK && (rqi_strv_make(&argv) == NULL || rqi_strv_make(&env) == NULL)) {
         code = too_long(&argv, &env, err);
     }
@@ -326,6 +351,7 @@ static refq_err spawn(rqi_exec *e, const rqi_exec_call *call, refq_error *err)
         rqi_spawn order = {.argv = argv.ptr,
                            .envp = env.ptr,
                            .directory = def->directory,
+                           .folder = e->folder.len > 0 ? rqi_buf_str(&e->folder) : NULL,
                            .limits = def->limits,
                            .cb = on_child,
                            .arg = e};
@@ -361,7 +387,10 @@ refq_err rqi_exec_start(rqi_keeper *keeper, const rqi_exec_call *call, rqi_exec 
         free(e);
         return code;
     }
-    if (call->def->progress != NULL) {
+    if (call->def->output == REFQ_OUTPUT_FILE) {
+        code = rqi_folder_name(&e->folder, err);
+    }
+    if (code == REFQ_OK && call->def->progress != NULL) {
         code = rqi_scrape_new(call->def->progress, &e->scrape, err);
     }
     if (code == REFQ_OK) {

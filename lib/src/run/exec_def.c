@@ -24,6 +24,9 @@ refq_err rqi_exec_def_check(const refq_exec_def *def, refq_error *err)
         return rqi_fail(err, REFQ_ERR_LIMIT, "log_tail is at most %d KiB", LOG_TAIL_MAX / 1024);
     }
     refq_err code = rqi_argv_check(def->argv, err);
+    if (code == REFQ_OK && def->output != REFQ_OUTPUT_FILE && rqi_argv_uses_output(def->argv)) {
+        code = rqi_fail(err, REFQ_ERR_INVALID, "{@output} in the command needs output: file");
+    }
     if (code == REFQ_OK) {
         code = rqi_limits_check(&def->limits, err);
     }

@@ -221,13 +221,47 @@ static void on_gone(rqi_keeper *k)
     }
 }
 
+static void close_result(const rqi_child_event *event)
+{
+    if (event->has_result && event->result.fd >= 0) {
+        (void)close(event->result.fd);
+    }
+}
+
+/* Takes one report; <= 0 as recv() has it. A result that could not be received, for want of
+ * descriptors, becomes one that could not be opened. */
+static ssize_t take_report(int fd, rqi_report *report)
+{
+    union {
+        struct cmsghdr align;
+        char space[CMSG_SPACE(sizeof(int))];
+    } control;
+    struct iovec io = {.iov_base = report, .iov_len = sizeof *report};
+    struct msghdr msg = {.msg_iov = &io,
+                         .msg_iovlen = 1,
+                         .msg_control = control.space,
+                         .msg_controllen = sizeof control.space};
+    ssize_t n = recvmsg(fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    const struct cmsghdr *c = n > 0 ? CMSG_FIRSTHDR(&msg) : NULL;
+    if (n != (ssize_t)sizeof *report || !report->event.has_result) {
+        return n;
+    }
+    if (report->event.result.fd >= 0) {
+        report->event.result = (rqi_result_file){.fd = -1, .error = EMFILE};
+    }
+    if (c != NULL && c->cmsg_type == SCM_RIGHTS) {
+        memcpy(&report->event.result.fd, CMSG_DATA(c), sizeof(int));
+    }
+    return n;
+}
+
 static void on_readable(evutil_socket_t fd, short what, void *arg)
 {
     (void)what;
     rqi_keeper *k = arg;
     for (int i = 0; i < REPORTS_A_TURN; i++) {
         rqi_report report;
-        ssize_t n = recv(fd, &report, sizeof report, MSG_DONTWAIT);
+        ssize_t n = take_report(fd, &report);
         if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
             return;
         }
@@ -237,6 +271,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
         }
         if (n == (ssize_t)sizeof report) {
             deliver(k, report.id, &report.event);
+            close_result(&report.event);
         }
     }
 }
@@ -260,6 +295,10 @@ static refq_err compose(const rqi_spawn *spawn, uint64_t id, rqi_buf *message, r
     if (spawn->directory != NULL) {
         order.has_directory = 1;
         rqi_buf_add(message, spawn->directory, strlen(spawn->directory) + 1);
+    }
+    if (spawn->folder != NULL) {
+        order.has_folder = 1;
+        rqi_buf_add(message, spawn->folder, strlen(spawn->folder) + 1);
     }
     order.n_args = add_strings(message, spawn->argv);
     order.n_env = add_strings(message, spawn->envp);

@@ -26,9 +26,12 @@
 #ifndef RQI_RUN_KEEPER_H
 #define RQI_RUN_KEEPER_H
 
+#include "run/folder.h"
+
 #include <refq/error.h>
 #include <refq/handlers.h>
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -42,7 +45,8 @@ typedef enum rqi_child_event_kind {
     RQI_CHILD_STARTED, /* pid is valid */
     RQI_CHILD_REFUSED, /* could not be executed: error holds errno, stage says what failed */
     RQI_CHILD_ENDED,   /* status is a wait status; all the program started is gone */
-    RQI_CHILD_LOST     /* the keeper or the minder died: the program was killed with it */
+    RQI_CHILD_LOST     /* the keeper or the minder died: the program was killed with it, its
+ folder may be left */
 } rqi_child_event_kind;
 
 typedef struct rqi_child_event {
@@ -50,7 +54,9 @@ typedef struct rqi_child_event {
     pid_t pid;
     int status;
     int error;
-    char stage[16]; /* "fork", "chdir", "exec" ... */
+    char stage[16];         /* "fork", "chdir", "exec" ... */
+    bool has_result;        /* RQI_CHILD_ENDED of a program with a folder: */
+    rqi_result_file result; /* its descriptor is closed after the callback */
 } rqi_child_event;
 
 typedef void (*rqi_child_cb)(void *arg, const rqi_child_event *event);
@@ -61,6 +67,7 @@ typedef struct rqi_spawn {
         *argv; /* NULL-terminated; argv[0] is executed by execvpe rules on the PATH in env */
     char *const *envp;     /* NULL-terminated */
     const char *directory; /* NULL = the keeper's */
+    const char *folder;    /* made for the program, removed after it; NULL = none */
     refq_exec_limits limits;
     int fds[4]; /* become 0, 1, 2, 3 in the program; stay owned by the caller */
     rqi_child_cb

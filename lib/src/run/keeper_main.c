@@ -131,6 +131,10 @@ static void on_spawn(struct keeper *k, const int fds[4])
         job.directory = text;
         text += strlen(text) + 1;
     }
+    if (order->has_folder) {
+        job.folder = text;
+        text += strlen(text) + 1;
+    }
     job.argv = k->strings;
     job.envp = take_strings(&text, order->n_args, job.argv);
     (void)take_strings(&text, order->n_env, job.envp);

@@ -3,9 +3,9 @@
  * What the worker and its keeper say to each other.
  *
  *     worker -> keeper   rqi_order, then its strings, each with its terminator:
- *                        directory (when has_directory), n_args of argv, n_env of envp;
- *                        the program's four descriptors travel as SCM_RIGHTS
- *     keeper -> worker   rqi_report
+ *                        directory (when has_directory), folder (when has_folder), n_args of argv,
+ * n_env of envp; the program's four descriptors travel as SCM_RIGHTS keeper -> worker   rqi_report;
+ * the descriptor of a result, when there is one, as SCM_RIGHTS
  *
  * Both ends are one binary, forked from one process, so this is no format: no
  * versions, no byte order. One message is one packet of the socket.
@@ -27,6 +27,7 @@ typedef struct rqi_order {
     uint32_t n_args; /* RQI_ORDER_SPAWN, this and below */
     uint32_t n_env;
     uint32_t has_directory;
+    uint32_t has_folder;
     refq_exec_limits limits;
 } rqi_order;
 
@@ -41,6 +42,7 @@ typedef struct rqi_job {
     char **argv;
     char **envp;
     const char *directory; /* NULL = the keeper's */
+    const char *folder;    /* NULL = none */
     refq_exec_limits limits;
     int fds[4];
 } rqi_job;

@@ -28,9 +28,25 @@ struct minder {
     bool orphaned; /* the keeper died: the program is killed */
 };
 
+/* The result's descriptor, when there is one, goes along. */
 void rqi_report_send(int socket, const rqi_report *report)
 {
-    while (send(socket, report, sizeof *report, MSG_NOSIGNAL) < 0 && errno == EINTR) {
+    union {
+        struct cmsghdr align;
+        char space[CMSG_SPACE(sizeof(int))];
+    } control = {0};
+    struct iovec io = {.iov_base = (void *)report, .iov_len = sizeof *report};
+    struct msghdr msg = {.msg_iov = &io, .msg_iovlen = 1};
+    if (report->event.has_result && report->event.result.fd >= 0) {
+        msg.msg_control = control.space;
+        msg.msg_controllen = sizeof control.space;
+        struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+        c->cmsg_level = SOL_SOCKET;
+        c->cmsg_type = SCM_RIGHTS;
+        c->cmsg_len = CMSG_LEN(sizeof(int));
+        memcpy(CMSG_DATA(c), &report->event.result.fd, sizeof(int));
+    }
+    while (sendmsg(socket, &msg, MSG_NOSIGNAL) < 0 && errno == EINTR) {
     }
 }
 
@@ -114,27 +130,50 @@ static void take_post(const struct minder *m)
     }
 }
 
+static void start(struct minder *m, const rqi_job *job)
+{
+    rqi_program_failure why = {0};
+    bool made = job->folder == NULL || rqi_folder_make(job->folder) == 0;
+    if (made) {
+        m->program = rqi_program_start(job, &why);
+    } else {
+        why = (rqi_program_failure){.error = errno, .stage = "mkdir"};
+    }
+    /* The program's ends of the pipes must not stay open here, or their readers see no end. */
+    rqi_close_from(m->socket + 1);
+    if (made && m->program > 0) {
+        return;
+    }
+    if (made && job->folder != NULL) {
+        rqi_folder_remove(job->folder);
+    }
+    report_refused(m, &why);
+    _exit(0);
+}
+
+/* The result stays readable through its descriptor when its folder is gone. */
+static void clear_up(const struct minder *m, const rqi_job *job, rqi_child_event *ended)
+{
+    (void)kill(-m->program, SIGKILL);
+    (void)waitpid(m->program, &ended->status, 0);
+    rqi_strays_end(NULL, NULL);
+    if (job->folder != NULL) {
+        ended->has_result = true;
+        ended->result = rqi_folder_result(job->folder);
+        rqi_folder_remove(job->folder);
+    }
+}
+
 static _Noreturn void run_minder(struct minder *m, const rqi_job *job)
 {
     take_post(m);
-    rqi_program_failure why = {0};
-    m->program = rqi_program_start(job, &why);
-    /* The program's ends of the pipes must not stay open here, or their readers see no end. */
-    rqi_close_from(m->socket + 1);
-    if (m->program < 0) {
-        report_refused(m, &why);
-        _exit(0);
-    }
+    start(m, job);
     report(m, (rqi_child_event){.kind = RQI_CHILD_STARTED, .pid = m->program});
     watch(m);
-
-    int status = 0;
-    (void)kill(-m->program, SIGKILL);
-    (void)waitpid(m->program, &status, 0);
-    rqi_strays_end(NULL, NULL);
-    report(m, (rqi_child_event){.kind = m->orphaned ? RQI_CHILD_LOST : RQI_CHILD_ENDED,
-                                .pid = m->program,
-                                .status = status});
+    rqi_child_event ended = {.pid = m->program};
+    clear_up(m, job, &ended);
+    ended.kind = m->orphaned ? RQI_CHILD_LOST : RQI_CHILD_ENDED;
+    report(m, ended);
     _exit(0);
 }
 

@@ -120,6 +120,7 @@ void rqi_output_convert(refq_exec_output output, rqi_buf *out, rqi_outcome *outc
         [REFQ_OUTPUT_JSON] = convert_json,
         [REFQ_OUTPUT_TEXT] = convert_text,
         [REFQ_OUTPUT_BASE64] = convert_base64,
+        [REFQ_OUTPUT_FILE] = convert_base64,
     };
     outcome->kind = RQI_DONE;
     convert[output](out, outcome);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* From a program's stdout to the JSON text of its result. */
+/* From what a program put out to the JSON text of its result. */
 #ifndef RQI_RUN_OUTPUT_H
 #define RQI_RUN_OUTPUT_H
 

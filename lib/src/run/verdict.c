@@ -9,6 +9,7 @@
 #include "base/parse.h"
 #include "base/utf8.h"
 #include "run/output.h"
+#include "run/result.h"
 #include "run/tail.h"
 #include "run/text.h"
 
@@ -54,6 +55,10 @@ static void refused(const rqi_ending *e, rqi_outcome *outcome)
     } else if (strcmp(e->event->stage, "chdir") == 0) {
         rqi_outcome_fail(outcome, kind, "cannot change to the directory %.512s: %s",
                          e->def->directory, reason);
+    } else if (strcmp(e->event->stage, "mkdir") == 0) {
+        rqi_outcome_fail(outcome, RQI_RETRYABLE,
+                         "cannot make a folder for the output file in TMPDIR (or /tmp): %s",
+                         reason);
     } else {
         rqi_outcome_fail(outcome, kind, "cannot start %.512s: %s failed: %s", e->def->argv[0],
                          e->event->stage, reason);
@@ -116,6 +121,10 @@ static void ended(const rqi_ending *e, rqi_outcome *outcome)
         return;
     }
     int code = WEXITSTATUS(status);
+    if (code == 0 && e->def->output == REFQ_OUTPUT_FILE &&
+        !rqi_result_read(e->event->result, e->max_output, e->out, outcome)) {
+        return;
+    }
     if (code == 0) {
         rqi_output_convert(e->def->output, e->out, outcome);
         return;
