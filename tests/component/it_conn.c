@@ -8,6 +8,7 @@
  */
 #include "redis/conn.h"
 #include "support/fake_redis.h"
+#include "support/proc.h"
 #include "support/redis_fixture.h"
 #include "support/wait.h"
 
@@ -164,168 +165,6 @@ static void teardown(void)
     rqt_fake_stop();
 }
 
-/* --- URLs ------------------------------------------------------------------------------------- */
-
-static const struct good_url {
-    const char *text;
-    rqi_url want;
-} good_urls[] = {
-    {"redis://localhost", {.host = "localhost", .port = 6379, .shown = "localhost:6379"}},
-    {"redis://localhost/", {.host = "localhost", .port = 6379, .shown = "localhost:6379"}},
-    {"redis://192.0.2.7:7000/3",
-     {.host = "192.0.2.7", .port = 7000, .db = 3, .shown = "192.0.2.7:7000"}},
-    {"redis://:geheim@h", {.host = "h", .password = "geheim", .port = 6379, .shown = "h:6379"}},
-    {"redis://bob:geheim@h:1/0",
-     {.host = "h", .user = "bob", .password = "geheim", .port = 1, .shown = "h:1"}},
-    {"redis://bob@h", {.host = "h", .user = "bob", .port = 6379, .shown = "h:6379"}},
-    {"redis://b%6fb:g%3Ahe%40%2Fim%25@h",
-     {.host = "h", .user = "bob", .password = "g:he@/im%", .port = 6379, .shown = "h:6379"}},
-    {"redis://u:a:b@h",
-     {.host = "h", .user = "u", .password = "a:b", .port = 6379, .shown = "h:6379"}},
-    {"redis://u:a@b@h",
-     {.host = "h", .user = "u", .password = "a@b", .port = 6379, .shown = "h:6379"}},
-    {"redis://%41:%c3%a9@h",
-     {.host = "h", .user = "A", .password = "\xc3\xa9", .port = 6379, .shown = "h:6379"}},
-    {"redis://[::1]", {.host = "::1", .port = 6379, .shown = "[::1]:6379"}},
-    {"redis://u:p@[fe80::1]:65535/15",
-     {.host = "fe80::1",
-      .user = "u",
-      .password = "p",
-      .port = 65535,
-      .db = 15,
-      .shown = "[fe80::1]:65535"}},
-    {"unix:///run/redis.sock",
-     {.scheme = RQI_SCHEME_UNIX, .path = "/run/redis.sock", .shown = "/run/redis.sock"}},
-    {"unix:///run/redis.sock?db=2",
-     {.scheme = RQI_SCHEME_UNIX, .path = "/run/redis.sock", .db = 2, .shown = "/run/redis.sock"}},
-    {"unix://u:p@/run/r@1.sock",
-     {.scheme = RQI_SCHEME_UNIX,
-      .path = "/run/r@1.sock",
-      .user = "u",
-      .password = "p",
-      .shown = "/run/r@1.sock"}},
-    {"", {.host = "127.0.0.1", .port = 6379, .shown = "127.0.0.1:6379"}},
-};
-
-START_TEST(good_urls_are_understood)
-{
-    const struct good_url *c = &good_urls[_i];
-    rqi_url got;
-    refq_error err;
-    ck_assert_msg(rqi_url_parse(c->text, &got, &err) == REFQ_OK, "%s: %s", c->text, err.text);
-    ck_assert_int_eq(got.scheme, c->want.scheme);
-    ck_assert_str_eq(got.host, c->want.host);
-    ck_assert_str_eq(got.path, c->want.path);
-    ck_assert_str_eq(got.user, c->want.user);
-    ck_assert_str_eq(got.password, c->want.password);
-    ck_assert_int_eq(got.port, c->want.port);
-    ck_assert_int_eq(got.db, c->want.db);
-    ck_assert_str_eq(got.shown, c->want.shown);
-}
-END_TEST
-
-/* Where "s3cr3t" is part of a text, the message must not repeat it. */
-static const struct bad_url {
-    const char *text;
-    refq_err code;
-    const char *says;
-} bad_urls[] = {
-    {"localhost:6379", REFQ_ERR_INVALID, "is not a Redis URL"},
-    {"http://localhost", REFQ_ERR_INVALID, "is not a Redis URL"},
-    {"redis:localhost", REFQ_ERR_INVALID, "write redis://"},
-    {"redis:/localhost", REFQ_ERR_INVALID, "write redis://"},
-    {"REDIS://localhost", REFQ_ERR_INVALID, "is not a Redis URL"},
-    {"rediss://localhost", REFQ_ERR_UNSUPPORTED, "TLS"},
-    {"redis://", REFQ_ERR_INVALID, "no usable host"},
-    {"redis:///1", REFQ_ERR_INVALID, "no usable host"},
-    {"redis://:6379", REFQ_ERR_INVALID, "no usable host"},
-    {"redis://u:p@", REFQ_ERR_INVALID, "no usable host"},
-    {"redis://[]", REFQ_ERR_INVALID, "no usable host"},
-    {"redis://[::1", REFQ_ERR_INVALID, "unfinished [address]"},
-    {"redis://[::1]x", REFQ_ERR_INVALID, "unfinished [address]"},
-    {"redis://h:", REFQ_ERR_INVALID, "port"},
-    {"redis://h:0", REFQ_ERR_INVALID, "port"},
-    {"redis://h:65536", REFQ_ERR_INVALID, "port"},
-    {"redis://h:99999999999999999999", REFQ_ERR_INVALID, "port"},
-    {"redis://h:12x", REFQ_ERR_INVALID, "port"},
-    {"redis://h:-1", REFQ_ERR_INVALID, "port"},
-    {"redis://h/x", REFQ_ERR_INVALID, "database number"},
-    {"redis://h/-1", REFQ_ERR_INVALID, "database number"},
-    {"redis://h/1/2", REFQ_ERR_INVALID, "database number"},
-    {"redis://h/99999999999", REFQ_ERR_INVALID, "database number"},
-    {"redis://h?db=1", REFQ_ERR_INVALID, "no usable host"},
-    {"redis://my host", REFQ_ERR_INVALID, "no usable host"},
-    {"redis://h\n", REFQ_ERR_INVALID, "no usable host"},
-    {"redis://u:%zz@h", REFQ_ERR_INVALID, "badly %-encoded"},
-    {"redis://u:%4@h", REFQ_ERR_INVALID, "badly %-encoded"},
-    {"redis://u:%@h", REFQ_ERR_INVALID, "badly %-encoded"},
-    {"redis://u:%00@h", REFQ_ERR_INVALID, "badly %-encoded"},
-    {"redis://u:%\x14\x11@h", REFQ_ERR_INVALID, "badly %-encoded"},
-    {"unix://run/redis.sock", REFQ_ERR_INVALID, "absolute path"},
-    {"unix:///", REFQ_ERR_INVALID, "socket path"},
-    {"unix:///run/r.sock?db=x", REFQ_ERR_INVALID, "database number"},
-    {"unix:///run/r.sock?name=x", REFQ_ERR_INVALID, "only ?db=N"},
-    {"redsi://u:s3cr3t@h", REFQ_ERR_INVALID, "is not a Redis URL"},
-    {"u:s3cr3t@h", REFQ_ERR_INVALID, "is not a Redis URL"},
-    {"redis://u:s3cr3t/x@h", REFQ_ERR_INVALID, "%2F"},
-    {"redis://u:s3cr3t?x@h", REFQ_ERR_INVALID, "%3F"},
-    {"redis://u:s3cr3t%zz@h", REFQ_ERR_INVALID, "badly %-encoded"},
-};
-
-START_TEST(bad_urls_are_refused)
-{
-    const struct bad_url *c = &bad_urls[_i];
-    rqi_url got = {.port = 4711};
-    refq_error err = {0};
-    refq_err code = rqi_url_parse(c->text, &got, &err);
-    ck_assert_msg(code == c->code, "%s: %s (%s)", c->text, refq_strerror(code), err.text);
-    ck_assert_msg(strstr(err.text, c->says) != NULL, "%s: %s", c->text, err.text);
-    ck_assert_msg(strstr(err.text, "s3cr3t") == NULL, "a password is shown: %s", err.text);
-    ck_assert_int_eq(got.port, 4711);
-}
-END_TEST
-
-START_TEST(overlong_urls_are_refused)
-{
-    static const char *const forms[][2] = {{"redis://", ""},
-                                           {"redis://u:", "@h"},
-                                           {"redis://", "@h"},
-                                           {"unix:///", ""},
-                                           {"redis://[", "]"}};
-    char long_part[2000];
-    char url[2100];
-    rqi_url got;
-    memset(long_part, 'x', sizeof long_part - 1);
-    long_part[sizeof long_part - 1] = '\0';
-    for (size_t i = 0; i < N_OF(forms); i++) {
-        refq_error err = {0};
-        (void)snprintf(url, sizeof url, "%s%s%s", forms[i][0], long_part, forms[i][1]);
-        ck_assert_msg(rqi_url_parse(url, &got, &err) == REFQ_ERR_INVALID, "%s", forms[i][0]);
-        ck_assert_str_ne(err.text, "");
-    }
-}
-END_TEST
-
-START_TEST(the_environment_fills_in)
-{
-    rqi_url got;
-    refq_error err;
-    char longer[600];
-    memset(longer, 'x', sizeof longer - 1);
-    longer[sizeof longer - 1] = '\0';
-    ck_assert_int_eq(setenv("REFQ_REDIS", "redis://env:7", 1), 0);
-    ck_assert_int_eq(setenv("REFQ_REDIS_PASSWORD", "from-env", 1), 0);
-    ck_assert_int_eq(rqi_url_parse(NULL, &got, &err), REFQ_OK);
-    ck_assert_str_eq(got.shown, "env:7");
-    ck_assert_str_eq(got.password, "from-env");
-    ck_assert_int_eq(rqi_url_parse("redis://u:own@h", &got, &err), REFQ_OK);
-    ck_assert_str_eq(got.password, "own");
-    ck_assert_int_eq(setenv("REFQ_REDIS_PASSWORD", longer, 1), 0);
-    ck_assert_int_eq(rqi_url_parse("redis://h", &got, &err), REFQ_ERR_LIMIT);
-    ck_assert_ptr_null(strstr(err.text, "xxxx"));
-}
-END_TEST
-
 /* --- A real server ---------------------------------------------------------------------------- */
 
 static const char *tcp_url(const char *user, const char *host, const char *db)
@@ -417,6 +256,46 @@ START_TEST(a_user_and_password_open_the_door)
     struct answer a = {0};
     ask(&a, 0, "ACL", "WHOAMI", NULL);
     expect_text(&a, "bob");
+    rqt_redis_do("ACL DELUSER bob");
+}
+END_TEST
+
+START_TEST(a_password_file_is_read_at_each_connection)
+{
+    char option[256];
+    struct answer a = {0};
+    require_password("first");
+    (void)snprintf(option, sizeof option, "/1?password_file=%s", rqt_file("pw", "first\n", 0));
+    open_conn(tcp_url("", "127.0.0.1", option));
+    ping();
+    require_password("second");
+    (void)rqt_file("pw", "second\n", 0);
+    rqt_redis_do("CLIENT KILL TYPE normal SKIPME yes");
+    ck_assert(RUN_UNTIL(downs == 1, 5000));
+    ping();
+    (void)unlink(rqt_file("pw", "", 0));
+    rqt_redis_do("CLIENT KILL TYPE normal SKIPME yes");
+    ck_assert(RUN_UNTIL(downs == 2, 5000));
+    ask(&a, 0, "PING", NULL);
+    expect_error(&a, REFQ_ERR_AUTH, "cannot open the password file");
+    require_password("");
+}
+END_TEST
+
+/* Without AUTH it would go on as the default user, whom nobody named. */
+START_TEST(a_user_without_a_password_logs_in_nevertheless)
+{
+    struct answer a = {0};
+    rqt_redis_do("ACL SETUSER bob reset on nopass ~* &* +@all");
+    open_conn(tcp_url("bob@", "127.0.0.1", ""));
+    ask(&a, 0, "ACL", "WHOAMI", NULL);
+    expect_text(&a, "bob");
+    close_conn();
+    struct answer b = {0};
+    rqt_redis_do("ACL SETUSER bob resetpass >pw");
+    open_conn(tcp_url("bob@", "127.0.0.1", ""));
+    ask(&b, 0, "PING", NULL);
+    expect_error(&b, REFQ_ERR_AUTH, "refuses the user or password");
     rqt_redis_do("ACL DELUSER bob");
 }
 END_TEST
@@ -1044,17 +923,6 @@ END_TEST
 
 /* --- Suite ------------------------------------------------------------------------------------ */
 
-static void add_urls(Suite *s)
-{
-    TCase *c = tcase_create("urls");
-    tcase_add_checked_fixture(c, setup, teardown);
-    tcase_add_loop_test(c, good_urls_are_understood, 0, (int)N_OF(good_urls));
-    tcase_add_loop_test(c, bad_urls_are_refused, 0, (int)N_OF(bad_urls));
-    tcase_add_test(c, overlong_urls_are_refused);
-    tcase_add_test(c, the_environment_fills_in);
-    suite_add_tcase(s, c);
-}
-
 static void add_real(Suite *s)
 {
     TCase *c = tcase_create("real");
@@ -1066,6 +934,8 @@ static void add_real(Suite *s)
     tcase_add_test(c, a_database_that_is_not_there_is_an_error);
     tcase_add_test(c, a_password_opens_the_door);
     tcase_add_test(c, a_user_and_password_open_the_door);
+    tcase_add_test(c, a_password_file_is_read_at_each_connection);
+    tcase_add_test(c, a_user_without_a_password_logs_in_nevertheless);
     tcase_add_test(c, a_wrong_password_is_told_at_once_and_to_all);
     tcase_add_test(c, a_patient_connection_does_not_wait_for_a_wrong_password);
     tcase_add_test(c, a_missing_password_is_asked_for);
@@ -1108,7 +978,6 @@ int main(void)
 {
     char port[16];
     Suite *s = suite_create("it_conn");
-    add_urls(s);
     add_real(s);
     add_scripted(s);
     SRunner *r = srunner_create(s);

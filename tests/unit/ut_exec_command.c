@@ -132,7 +132,13 @@ START_TEST(test_environment)
     ck_assert_int_eq(setenv("OTHER", "1", 1), 0);
     ck_assert_int_eq(unsetenv("PATH"), 0);
     const char *argv[] = {"env", NULL};
-    const char *env[] = {"MINE=a=b", "HOME=/mine", "REFQ_REDIS=x", "REFQ_FENCE=9", NULL};
+    const char *env[] = {"MINE=a=b",
+                         "HOME=/mine",
+                         "REFQ_REDIS=x",
+                         "REFQ_FENCE=9",
+                         "REFQ_REDIS_PASSWORD_FILE=x",
+                         "REFQ_SENTINEL_PASSWORD=x",
+                         NULL};
     refq_exec_def def = {.argv = argv, .env = env, .output = REFQ_OUTPUT_TEXT};
     struct rqt_run run = rqt_run_def(&def, "{}", 0);
     ck_assert_int_eq(run.kind, RQI_DONE);
@@ -148,6 +154,7 @@ START_TEST(test_environment)
         ck_assert_msg(strstr(run.value, wanted[i]) != NULL, "%s not in %s", wanted[i], run.value);
     }
     ck_assert_ptr_null(strstr(run.value, "REFQ_REDIS"));
+    ck_assert_ptr_null(strstr(run.value, "REFQ_SENTINEL"));
     ck_assert_ptr_null(strstr(run.value, "OTHER"));
     ck_assert_ptr_null(strstr(run.value, "/worker"));
 }

@@ -7,6 +7,7 @@
 #include "base/rand.h"
 #include "redis/reader.h"
 #include "redis/request.h"
+#include "redis/secret.h"
 #include "redis/stream.h"
 
 #include <event2/buffer.h>
@@ -289,18 +290,34 @@ static void send_handshake(rqi_conn *c, rqi_cmd *cmd)
     rqi_cmd_clear(cmd);
 }
 
+/* A user without a password may be one that needs none. */
+static refq_err send_login(rqi_conn *c, rqi_cmd *cmd, refq_error *err)
+{
+    char password[RQI_PASSWORD_MAX + 1];
+    const char *user = c->url.login.user;
+    refq_err rc = rqi_login_password(&c->url.login, password, err);
+    if (rc != REFQ_OK || (user[0] == '\0' && password[0] == '\0')) {
+        return rc;
+    }
+    rqi_cmd_adds(cmd, "AUTH");
+    if (user[0] != '\0') {
+        rqi_cmd_adds(cmd, user);
+    }
+    rqi_cmd_adds(cmd, password);
+    send_handshake(c, cmd);
+    explicit_bzero(password, sizeof password);
+    return REFQ_OK;
+}
+
 static void on_open(void *arg)
 {
     rqi_conn *c = arg;
     rqi_cmd cmd = {0};
+    refq_error err;
     c->state = CONN_HANDSHAKE;
-    if (c->url.password[0] != '\0') {
-        rqi_cmd_adds(&cmd, "AUTH");
-        if (c->url.user[0] != '\0') {
-            rqi_cmd_adds(&cmd, c->url.user);
-        }
-        rqi_cmd_adds(&cmd, c->url.password);
-        send_handshake(c, &cmd);
+    if (send_login(c, &cmd, &err) != REFQ_OK) {
+        drop(c, &err);
+        return;
     }
     if (c->url.db != 0) {
         rqi_cmd_adds(&cmd, "SELECT");

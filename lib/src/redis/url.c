@@ -3,68 +3,42 @@
 
 #include "base/error.h"
 #include "base/parse.h"
+#include "redis/url_settings.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define FORMS "write redis://[user:password@]host[:port][/db] or unix:///path/to/socket[?db=N]"
+#define FORMS                                                                               \
+    "write redis://[user:password@]host[:port][/db], rediss:// for TLS, redis+sentinel:// " \
+    "or unix:///path/to/socket"
+
+#define SENTINEL_FORM "write redis+sentinel://host[:port],host[:port]/master[/db]"
 
 #define HOST_CHARS                                                   \
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789" \
     ".-_:%" /* the last two in IPv6 addresses and their zones */
 
-static int hex_digit(char c)
-{
-    static const char digits[] = "0123456789abcdefABCDEF";
-    const char *at = c != '\0' ? strchr(digits, c) : NULL;
-    int i = at != NULL ? (int)(at - digits) : -1;
-    return i < 16 ? i : i - 6;
-}
+#define MASTER_CHARS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
 
-/* Copies text, undoing %XX; 0 when it does not fit or is malformed. */
-static int decode(const char *text, size_t len, char *out, size_t size)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < len; i++) {
-        char c = text[i];
-        if (c == '%') {
-            int high = i + 2 < len ? hex_digit(text[i + 1]) : -1;
-            int low = high >= 0 ? hex_digit(text[i + 2]) : -1;
-            if (low < 0 || (high == 0 && low == 0)) {
-                return 0;
-            }
-            c = (char)(high * 16 + low);
-            i += 2;
-        }
-        if (n + 1 >= size) {
-            return 0;
-        }
-        out[n++] = c;
-    }
-    out[n] = '\0';
-    return 1;
-}
+enum { REDIS_PORT = 6379, SENTINEL_PORT = 26379 };
 
 /* Takes `user[:password]@` off the front of *text when it is there. */
 static refq_err take_user(const char **text, rqi_url *url, refq_error *err)
 {
     size_t authority = strcspn(*text, "/?");
-    const char *at = NULL;
-    for (size_t i = 0; i < authority; i++) {
-        if ((*text)[i] == '@') {
-            at = *text + i;
-        }
-    }
+    const char *at = memrchr(*text, '@', authority);
     if (at == NULL) {
         return REFQ_OK;
     }
+    rqi_login *login = &url->login;
     size_t len = (size_t)(at - *text);
     const char *colon = memchr(*text, ':', len);
     size_t user_len = colon != NULL ? (size_t)(colon - *text) : len;
-    int good = decode(*text, user_len, url->user, sizeof url->user);
+    bool good = rqi_url_decode(*text, user_len, login->user, sizeof login->user);
     if (good && colon != NULL) {
-        good = decode(colon + 1, len - user_len - 1, url->password, sizeof url->password);
+        good =
+            rqi_url_decode(colon + 1, len - user_len - 1, login->password, sizeof login->password);
     }
     if (!good) {
         return rqi_fail(err, REFQ_ERR_INVALID,
@@ -74,82 +48,104 @@ static refq_err take_user(const char **text, rqi_url *url, refq_error *err)
     return REFQ_OK;
 }
 
-static refq_err parse_db(const char *text, rqi_url *url, refq_error *err)
-{
-    int64_t db = 0;
-    if (rqi_parse_int(text, 0, 1000000, &db, err) != REFQ_OK) {
-        return rqi_fail_in(err, REFQ_ERR_INVALID, "database number in the Redis URL");
-    }
-    url->db = (int)db;
-    return REFQ_OK;
-}
-
-static refq_err parse_port(const char *text, rqi_url *url, refq_error *err)
+static refq_err parse_port(const char *text, int *ret, refq_error *err)
 {
     int64_t port = 0;
-    if (rqi_parse_int(text, 1, 65535, &port, err) != REFQ_OK) {
-        return rqi_fail_in(err, REFQ_ERR_INVALID, "port in the Redis URL");
+    if (rqi_parse_int(text, 1, 65535, &port, NULL) != REFQ_OK) {
+        /* Not quoted: where the host was forgotten, it is the password. */
+        return rqi_fail(err, REFQ_ERR_INVALID,
+                        "the port in the Redis URL must be a number from 1 to 65535; " FORMS);
     }
-    url->port = (int)port;
+    *ret = (int)port;
     return REFQ_OK;
 }
 
-/* host, host:port, [v6] or [v6]:port; authority is a private copy. */
-static refq_err parse_host(char *authority, rqi_url *url, refq_error *err)
+/* host, host:port, [v6] or [v6]:port; text is a private copy. */
+static refq_err parse_endpoint(char *text, int default_port, rqi_endpoint *ret, refq_error *err)
 {
-    char *host = authority;
+    char *host = text;
     char *port = NULL;
-    if (authority[0] == '[') {
-        char *close = strchr(authority, ']');
+    if (text[0] == '[') {
+        char *close = strchr(text, ']');
         if (close == NULL || (close[1] != '\0' && close[1] != ':')) {
             return rqi_fail(err, REFQ_ERR_INVALID, "unfinished [address] in the Redis URL; " FORMS);
         }
-        host = authority + 1;
+        host = text + 1;
         port = close[1] == ':' ? close + 2 : NULL;
         *close = '\0';
     } else {
-        port = strchr(authority, ':');
+        port = strchr(text, ':');
         if (port != NULL) {
             *port++ = '\0';
         }
     }
     size_t len = strlen(host);
-    if (len == 0 || len >= sizeof url->host || strspn(host, HOST_CHARS) != len) {
+    if (len == 0 || len >= sizeof ret->host || strspn(host, HOST_CHARS) != len) {
         return rqi_fail(err, REFQ_ERR_INVALID, "the Redis URL names no usable host; " FORMS);
     }
-    (void)snprintf(url->host, sizeof url->host, "%s", host);
-    url->port = 6379;
-    return port != NULL ? parse_port(port, url, err) : REFQ_OK;
+    (void)snprintf(ret->host, sizeof ret->host, "%s", host);
+    ret->port = default_port;
+    return port != NULL ? parse_port(port, &ret->port, err) : REFQ_OK;
+}
+
+/* Copies what comes before the path and moves *text behind it. */
+static refq_err take_authority(const char **text, char *out, size_t size, refq_error *err)
+{
+    size_t len = strcspn(*text, "/?");
+    /* Before any message quotes a piece of it: what follows the user info has no '@'. */
+    if (strchr(*text, '@') != NULL) {
+        return rqi_fail(err, REFQ_ERR_INVALID,
+                        "write '/' as %%2F and '?' as %%3F in the user or password of the Redis "
+                        "URL, and '@' as %%40 in options");
+    }
+    if (len >= size) {
+        return rqi_fail(err, REFQ_ERR_INVALID, "the host in the Redis URL is too long");
+    }
+    (void)snprintf(out, size, "%.*s", (int)len, *text);
+    *text += len;
+    return REFQ_OK;
+}
+
+/* `[/N]` and then `[?options]`, up to the end. */
+static refq_err parse_tail(const char *text, rqi_url *url, refq_error *err)
+{
+    char db[32];
+    refq_err rc = REFQ_OK;
+    size_t len = strcspn(text, "?");
+    if (len > 1) {
+        (void)snprintf(db, sizeof db, "%.*s", (int)(len < sizeof db ? len : sizeof db) - 1,
+                       text + 1);
+        rc = rqi_url_db(db, url, err);
+    }
+    text += len;
+    return rc == REFQ_OK && *text == '?' ? rqi_url_options(text + 1, url, err) : rc;
+}
+
+static void show_endpoint(const rqi_endpoint *at, char *out, size_t size)
+{
+    (void)snprintf(out, size, strchr(at->host, ':') ? "[%s]:%d" : "%s:%d", at->host, at->port);
 }
 
 static refq_err parse_tcp(const char *rest, rqi_url *url, refq_error *err)
 {
     char authority[384];
-    size_t len = strcspn(rest, "/");
-    /* Before any message quotes a piece of it: what follows the user info has no '@'. */
-    if (strchr(rest, '@') != NULL) {
-        return rqi_fail(err, REFQ_ERR_INVALID,
-                        "write '/' as %%2F and '?' as %%3F in the user or password of the Redis "
-                        "URL");
+    rqi_endpoint at;
+    refq_err rc = take_authority(&rest, authority, sizeof authority, err);
+    if (rc == REFQ_OK) {
+        rc = parse_endpoint(authority, REDIS_PORT, &at, err);
     }
-    if (len >= sizeof authority) {
-        return rqi_fail(err, REFQ_ERR_INVALID, "the host in the Redis URL is too long");
-    }
-    memcpy(authority, rest, len);
-    authority[len] = '\0';
-    refq_err rc = parse_host(authority, url, err);
     if (rc != REFQ_OK) {
         return rc;
     }
-    (void)snprintf(url->shown, sizeof url->shown, strchr(url->host, ':') ? "[%s]:%d" : "%s:%d",
-                   url->host, url->port);
-    return rest[len] == '/' && rest[len + 1] != '\0' ? parse_db(rest + len + 1, url, err) : REFQ_OK;
+    (void)snprintf(url->host, sizeof url->host, "%s", at.host);
+    url->port = at.port;
+    show_endpoint(&at, url->shown, sizeof url->shown);
+    return parse_tail(rest, url, err);
 }
 
 static refq_err parse_unix(const char *rest, rqi_url *url, refq_error *err)
 {
     size_t len = strcspn(rest, "?");
-    url->scheme = RQI_SCHEME_UNIX;
     if (rest[0] != '/') {
         return rqi_fail(
             err, REFQ_ERR_INVALID,
@@ -161,22 +157,82 @@ static refq_err parse_unix(const char *rest, rqi_url *url, refq_error *err)
                         "allowed are 2 to %zu",
                         len, sizeof url->path - 1);
     }
-    memcpy(url->path, rest, len);
-    url->path[len] = '\0';
+    (void)snprintf(url->path, sizeof url->path, "%.*s", (int)len, rest);
     (void)snprintf(url->shown, sizeof url->shown, "%s", url->path);
-    if (rest[len] == '\0') {
-        return REFQ_OK;
-    }
-    if (strncmp(rest + len, "?db=", 4) != 0) {
-        return rqi_fail(err, REFQ_ERR_INVALID, "only ?db=N may follow the socket path");
-    }
-    return parse_db(rest + len + 4, url, err);
+    return parse_tail(rest + len, url, err);
 }
+
+/* --- Sentinel --------------------------------------------------------------------------------- */
+
+static refq_err parse_sentinels(char *list, rqi_url *url, refq_error *err)
+{
+    for (char *at = list; at != NULL;) {
+        char *text = strsep(&at, ",");
+        if (url->sentinels_n == RQI_SENTINELS_MAX) {
+            return rqi_fail(err, REFQ_ERR_INVALID,
+                            "the Redis URL names more than %d Sentinels; a few are enough",
+                            RQI_SENTINELS_MAX);
+        }
+        refq_err rc = parse_endpoint(text, SENTINEL_PORT, &url->sentinels[url->sentinels_n], err);
+        if (rc != REFQ_OK) {
+            return rc;
+        }
+        url->sentinels_n++;
+    }
+    return REFQ_OK;
+}
+
+/* `/master`, up to a further '/' or '?'; moves *text behind it. */
+static refq_err take_master(const char **text, rqi_url *url, refq_error *err)
+{
+    const char *name = **text == '/' ? *text + 1 : *text;
+    size_t len = strcspn(name, "/?");
+    if (name == *text || len == 0 || len >= sizeof url->master ||
+        strspn(name, MASTER_CHARS) < len) {
+        return rqi_fail(err, REFQ_ERR_INVALID,
+                        "a Sentinel URL needs the master's name (as in sentinel.conf, at most %zu "
+                        "of A-Z a-z 0-9 . _ -) behind the hosts; " SENTINEL_FORM,
+                        sizeof url->master - 1);
+    }
+    (void)snprintf(url->master, sizeof url->master, "%.*s", (int)len, name);
+    *text = name + len;
+    return REFQ_OK;
+}
+
+static refq_err parse_sentinel(const char *rest, rqi_url *url, refq_error *err)
+{
+    char authority[RQI_SENTINELS_MAX * 272];
+    char first[272];
+    refq_err rc = take_authority(&rest, authority, sizeof authority, err);
+    if (rc == REFQ_OK) {
+        rc = parse_sentinels(authority, url, err);
+    }
+    if (rc == REFQ_OK) {
+        rc = take_master(&rest, url, err);
+    }
+    if (rc != REFQ_OK) {
+        return rc;
+    }
+    show_endpoint(&url->sentinels[0], first, sizeof first);
+    (void)snprintf(url->shown, sizeof url->shown, "'%s' of Sentinel %.200s%s", url->master, first,
+                   url->sentinels_n > 1 ? " and others" : "");
+    return parse_tail(rest, url, err);
+}
+
+/* --- Public ----------------------------------------------------------------------------------- */
 
 static const struct {
     const char *prefix;
+    rqi_scheme scheme;
+    bool tls;
     refq_err (*parse)(const char *rest, rqi_url *url, refq_error *err);
-} schemes[] = {{"redis://", parse_tcp}, {"unix://", parse_unix}};
+} schemes[] = {
+    {"redis://", RQI_SCHEME_TCP, false, parse_tcp},
+    {"rediss://", RQI_SCHEME_TCP, true, parse_tcp},
+    {"unix://", RQI_SCHEME_UNIX, false, parse_unix},
+    {"redis+sentinel://", RQI_SCHEME_SENTINEL, false, parse_sentinel},
+    {"rediss+sentinel://", RQI_SCHEME_SENTINEL, true, parse_sentinel},
+};
 
 static refq_err parse_scheme(const char *text, rqi_url *url, refq_error *err)
 {
@@ -184,14 +240,11 @@ static refq_err parse_scheme(const char *text, rqi_url *url, refq_error *err)
         size_t len = strlen(schemes[i].prefix);
         if (strncmp(text, schemes[i].prefix, len) == 0) {
             const char *rest = text + len;
+            url->scheme = schemes[i].scheme;
+            url->tls.on = schemes[i].tls;
             refq_err rc = take_user(&rest, url, err);
             return rc != REFQ_OK ? rc : schemes[i].parse(rest, url, err);
         }
-    }
-    if (strncmp(text, "rediss://", 9) == 0) {
-        return rqi_fail(err, REFQ_ERR_UNSUPPORTED,
-                        "rediss:// (TLS) is not offered by this version; use a local stunnel or a "
-                        "unix socket");
     }
     const char *at = strrchr(text, '@'); /* before it may be a password */
     return rqi_fail(err, REFQ_ERR_INVALID, "'%s%.60s' is not a Redis URL; " FORMS,
@@ -208,17 +261,11 @@ refq_err rqi_url_parse(const char *text, rqi_url *ret, refq_error *err)
     }
     rqi_url url = {0};
     refq_err rc = parse_scheme(text, &url, err);
-    if (rc != REFQ_OK) {
-        return rc;
+    if (rc == REFQ_OK) {
+        rc = rqi_url_environment(&url, err);
     }
-    const char *password = getenv("REFQ_REDIS_PASSWORD");
-    if (url.password[0] == '\0' && password != NULL) {
-        if (strlen(password) >= sizeof url.password) {
-            return rqi_fail(err, REFQ_ERR_LIMIT, "REFQ_REDIS_PASSWORD is longer than %zu bytes",
-                            sizeof url.password - 1);
-        }
-        (void)snprintf(url.password, sizeof url.password, "%s", password);
+    if (rc == REFQ_OK) {
+        *ret = url;
     }
-    *ret = url;
-    return REFQ_OK;
+    return rc;
 }

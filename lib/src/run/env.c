@@ -18,7 +18,8 @@
 
 static const char *const taken_over[] = {"PATH", "HOME",   "LANG", "LC_ALL",
                                          "TZ",   "TMPDIR", "USER", NULL};
-static const char *const secrets[] = {"REFQ_REDIS", "REFQ_REDIS_PASSWORD", NULL};
+static const char *const secrets[] = {"REFQ_REDIS", "REFQ_SENTINEL",
+                                      NULL}; /* and all that starts so */
 
 static bool has_name(const char *entry, const char *name, size_t len)
 {
@@ -40,7 +41,7 @@ static bool is_set(const rqi_strv *v, const char *name, size_t len)
 static bool is_secret(const char *entry)
 {
     for (const char *const *s = secrets; *s != NULL; s++) {
-        if (has_name(entry, *s, strlen(*s))) {
+        if (strncmp(entry, *s, strlen(*s)) == 0) {
             return true;
         }
     }
