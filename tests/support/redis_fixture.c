@@ -116,6 +116,7 @@ void rqt_redis_start(const char *const *extra)
         server.argv[n++] = *extra;
     }
     server.argv[n] = NULL;
+    disconnect(); /* from another server of this process */
     spawn_server();
     wait_until_up();
 }

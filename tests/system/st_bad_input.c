@@ -135,7 +135,7 @@ static const struct call bad_calls[] =
 }
 , ROW("workers", "--redis", "unix://relative.sock"), EX_USAGE, "absolute path"
 }
-, ROW("list", "--redis", "rediss://h"), EX_UNAVAILABLE, "TLS"
+, ROW("list", "--redis", "redis://h?usr=x"), EX_USAGE, "did you mean 'user'?"
 }
 , ROW("list", "--redis", ""), EX_USAGE, "--redis: the value is empty"
 }
@@ -383,7 +383,7 @@ static const struct call bad_workers[] = {ROW("--concurrency", "0"), EX_USAGE,
 }
 , ROW("--redis", "localhost"), EX_USAGE, "is not a Redis URL"
 }
-, ROW("--redis", "rediss://h"), EX_USAGE, "TLS"
+, ROW("--redis", "redis://h?usr=x"), EX_USAGE, "did you mean 'user'?"
 }
 , ROW("--prefix", "a b"), EX_USAGE, "key prefix"
 }

@@ -32,6 +32,8 @@ struct rqi_conn {
     struct event_base *base; /* borrowed */
     struct evdns_base *dns;  /* owned; NULL until a name must be resolved */
     rqi_url url;
+    rqi_endpoint at; /* the server of the current connection; TCP only */
+    char shown[384]; /* the same, for messages */
     char name[64];
     int64_t timeout_ms;
     const refq_logger *log;
@@ -91,10 +93,10 @@ static void time_out(rqi_conn *c, rqi_request *r)
 {
     refq_error err;
     if (c->state == CONN_UP) {
-        (void)rqi_fail(&err, REFQ_ERR_TIMEOUT, "no answer from Redis at %s in time", c->url.shown);
+        (void)rqi_fail(&err, REFQ_ERR_TIMEOUT, "no answer from Redis at %s in time", c->shown);
     } else {
         (void)rqi_fail(&err, REFQ_ERR_TIMEOUT, "no connection to Redis at %s in time (%.120s)",
-                       c->url.shown,
+                       c->shown,
                        c->last_error.text[0] != '\0' ? c->last_error.text : "no answer yet");
     }
     rqi_request_fail(r, &err);
@@ -201,7 +203,7 @@ static void drop(rqi_conn *c, const refq_error *why)
     }
     if (was_up) {
         char quoted[200];
-        rqi_log(c->log, REFQ_LOG_WARN, "event=redis_down server=%s reason=%s", c->url.shown,
+        rqi_log(c->log, REFQ_LOG_WARN, "event=redis_down server=%s reason=%s", c->shown,
                 rqi_log_quote(quoted, sizeof quoted, reason.text));
     }
     refq_error closed;
@@ -245,7 +247,7 @@ static void go_up(rqi_conn *c)
     c->state = CONN_UP;
     c->patient = true;
     (void)evtimer_del(c->retry);
-    rqi_log(c->log, REFQ_LOG_DEBUG, "event=redis_up server=%s", c->url.shown);
+    rqi_log(c->log, REFQ_LOG_DEBUG, "event=redis_up server=%s", c->shown);
     c->busy++;
     if (c->on_up != NULL) {
         c->on_up(c->arg);
@@ -265,7 +267,7 @@ static void on_handshake(void *arg, const refq_error *err, const redisReply *rep
     }
     if (err != NULL) {
         refq_error why = *err;
-        (void)rqi_fail_in(&why, why.code, "Redis at %s", c->url.shown);
+        (void)rqi_fail_in(&why, why.code, "Redis at %s", c->shown);
         drop(c, &why);
         return;
     }
@@ -392,8 +394,9 @@ static void deliver(rqi_conn *c, const redisReply *reply)
 static void on_protocol_error(rqi_conn *c)
 {
     refq_error err;
-    (void)rqi_fail(&err, REFQ_ERR_PROTO, "what answers at %s does not speak Redis: %.100s",
-                   c->url.shown, c->reader->errstr);
+    bool alert = strstr(c->reader->errstr, "\"\\x15\"") != NULL; /* how TLS says no */
+    (void)rqi_fail(&err, REFQ_ERR_PROTO, "what answers at %s does not speak Redis: %.100s%s",
+                   c->shown, c->reader->errstr, alert ? "; it speaks TLS: write rediss://" : "");
     drop(c, &err);
 }
 
@@ -453,8 +456,7 @@ static void on_retry(evutil_socket_t fd, short what, void *arg)
         return;
     }
     refq_error err;
-    (void)rqi_fail(&err, REFQ_ERR_TIMEOUT, "connecting to Redis at %s took longer than %lld ms",
-                   c->url.shown, (long long)c->timeout_ms);
+    (void)rqi_stream_too_slow(c->stream, c->timeout_ms, &err);
     drop(c, &err);
 }
 
@@ -471,6 +473,8 @@ static void connect_now(rqi_conn *c)
     rqi_stream_options o = {.base = c->base,
                             .dns = &c->dns,
                             .url = &c->url,
+                            .at = &c->at,
+                            .shown = c->shown,
                             .on_open = on_open,
                             .on_bytes = on_bytes,
                             .on_broken = on_broken,
@@ -486,12 +490,18 @@ static void connect_now(rqi_conn *c)
 
 refq_err rqi_conn_new(const rqi_conn_options *options, rqi_conn **ret, refq_error *err)
 {
+    if (options->url->scheme == RQI_SCHEME_SENTINEL) {
+        return rqi_fail(err, REFQ_ERR_UNSUPPORTED, "this version does not ask Sentinels");
+    }
     rqi_conn *c = calloc(1, sizeof *c);
     if (c == NULL) {
         return rqi_fail(err, REFQ_ERR_NOMEM, "out of memory");
     }
     c->base = options->base;
     c->url = *options->url;
+    (void)snprintf(c->at.host, sizeof c->at.host, "%s", c->url.host);
+    c->at.port = c->url.port;
+    (void)snprintf(c->shown, sizeof c->shown, "%s", c->url.shown);
     c->timeout_ms = options->timeout_ms > 0 ? options->timeout_ms : RQI_TIMEOUT_MS;
     c->log = options->log;
     c->patient = options->patient;

@@ -2,6 +2,7 @@
 #include "redis/stream.h"
 
 #include "base/error.h"
+#include "redis/tls.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -20,9 +21,12 @@
 struct rqi_stream {
     rqi_stream_options o;
     struct bufferevent *bev; /* owned */
-    bool open;               /* on_open was called */
-    bool busy;               /* a callback runs that looks at this again afterwards */
-    bool freed;              /* rqi_stream_free() was called meanwhile */
+    rqi_tls_notes notes;
+    bool secured; /* bev speaks TLS */
+    bool open;    /* on_open was called */
+    bool heard;   /* the server has sent something */
+    bool busy;    /* a callback runs that looks at this again afterwards */
+    bool freed;   /* rqi_stream_free() was called meanwhile */
 };
 
 /* --- Connecting ------------------------------------------------------------------------------- */
@@ -58,36 +62,55 @@ static int is_address(const char *host)
 
 static int connect_tcp(rqi_stream *s)
 {
-    const char *host = s->o.url->host;
+    const char *host = s->o.at->host;
     if (*s->o.dns == NULL && !is_address(host)) {
         *s->o.dns = evdns_base_new(s->o.base, EVDNS_BASE_INITIALIZE_NAMESERVERS |
                                                   EVDNS_BASE_DISABLE_WHEN_INACTIVE);
     }
-    return bufferevent_socket_connect_hostname(s->bev, *s->o.dns, AF_UNSPEC, host, s->o.url->port);
+    return bufferevent_socket_connect_hostname(s->bev, *s->o.dns, AF_UNSPEC, host, s->o.at->port);
 }
 
 /* --- Events ----------------------------------------------------------------------------------- */
 
-static void explain(const rqi_stream *s, short what, int saved, refq_error *err)
+static bool is_tcp(const rqi_stream *s)
 {
-    const char *shown = s->o.url->shown;
+    return s->o.url->scheme != RQI_SCHEME_UNIX;
+}
+
+static void explain_plain(const rqi_stream *s, short what, int saved, refq_error *err)
+{
+    const char *shown = s->o.shown;
+    const char *reason =
+        (what & BEV_EVENT_EOF) ? "the server closed the connection" : strerror(saved);
     int dns = bufferevent_socket_get_dns_error(s->bev);
     if (dns != 0) {
-        (void)rqi_fail(err, REFQ_ERR_IO, "cannot find the host '%s': %s", s->o.url->host,
+        (void)rqi_fail(err, REFQ_ERR_IO, "cannot find the host '%s': %s", s->o.at->host,
                        evutil_gai_strerror(dns));
     } else if (!s->open) {
         (void)rqi_fail(err, REFQ_ERR_IO, "cannot connect to Redis at %s: %s", shown,
                        strerror(saved));
+    } else if (!s->heard && is_tcp(s)) {
+        (void)rqi_fail(err, REFQ_ERR_IO,
+                       "%s at %s before its first answer; if it wants TLS, write rediss://", reason,
+                       shown);
     } else {
-        (void)rqi_fail(
-            err, REFQ_ERR_IO, "%s at %s",
-            (what & BEV_EVENT_EOF) ? "the server closed the connection" : strerror(saved), shown);
+        (void)rqi_fail(err, REFQ_ERR_IO, "%s at %s", reason, shown);
+    }
+}
+
+static void explain(const rqi_stream *s, short what, int saved, refq_error *err)
+{
+    if (s->secured) {
+        (void)rqi_tls_explain(s->bev, &s->notes, s->o.shown, s->heard, saved, err);
+    } else {
+        explain_plain(s, what, saved, err);
     }
 }
 
 static void on_read(struct bufferevent *bev, void *arg)
 {
     rqi_stream *s = arg;
+    s->heard = true;
     s->o.on_bytes(s->o.arg, bufferevent_get_input(bev));
 }
 
@@ -99,6 +122,7 @@ static bool hand_on_the_rest(rqi_stream *s)
     if (!s->open || evbuffer_get_length(in) == 0) {
         return true;
     }
+    s->heard = true;
     s->busy = true;
     s->o.on_bytes(s->o.arg, in);
     s->busy = false;
@@ -109,11 +133,40 @@ static bool hand_on_the_rest(rqi_stream *s)
     return true;
 }
 
+static void on_event(struct bufferevent *bev, short what, void *arg);
+
+static void listen_to(rqi_stream *s, short events)
+{
+    bufferevent_setcb(s->bev, on_read, NULL, on_event, s);
+    (void)bufferevent_enable(s->bev, events);
+}
+
+/* The socket is connected: it goes from the plain bufferevent to one that speaks TLS. */
+static void secure(rqi_stream *s)
+{
+    refq_error err;
+    int fd = (int)bufferevent_getfd(s->bev);
+    (void)bufferevent_setfd(s->bev, -1);
+    bufferevent_free(s->bev);
+    s->bev = NULL;
+    if (rqi_tls_start(s->o.base, &s->o.url->tls, s->o.at->host, fd, &s->notes, &s->bev, &err) !=
+        REFQ_OK) {
+        s->o.on_broken(s->o.arg, &err);
+        return;
+    }
+    s->secured = true;
+    listen_to(s, EV_READ | EV_WRITE);
+}
+
 static void on_event(struct bufferevent *bev, short what, void *arg)
 {
     (void)bev;
     rqi_stream *s = arg;
     int saved = EVUTIL_SOCKET_ERROR();
+    if ((what & BEV_EVENT_CONNECTED) && s->o.url->tls.on && !s->secured) {
+        secure(s);
+        return;
+    }
     if (what & BEV_EVENT_CONNECTED) {
         s->open = true;
         s->o.on_open(s->o.arg);
@@ -132,16 +185,15 @@ static refq_err connect_stream(rqi_stream *s, refq_error *err)
 {
     s->bev = bufferevent_socket_new(s->o.base, -1, BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS);
     if (s->bev == NULL) {
-        return rqi_fail(err, REFQ_ERR_NOMEM, "out of memory while connecting to %s",
-                        s->o.url->shown);
+        return rqi_fail(err, REFQ_ERR_NOMEM, "out of memory while connecting to %s", s->o.shown);
     }
     int rc = s->o.url->scheme == RQI_SCHEME_UNIX ? connect_unix(s->bev, s->o.url) : connect_tcp(s);
     if (rc != 0) {
-        return rqi_fail(err, REFQ_ERR_IO, "cannot connect to Redis at %s: %s", s->o.url->shown,
+        return rqi_fail(err, REFQ_ERR_IO, "cannot connect to Redis at %s: %s", s->o.shown,
                         strerror(errno));
     }
-    bufferevent_setcb(s->bev, on_read, NULL, on_event, s);
-    (void)bufferevent_enable(s->bev, EV_READ | EV_WRITE);
+    /* What comes before TLS has begun belongs to TLS. */
+    listen_to(s, s->o.url->tls.on ? EV_WRITE : EV_READ | EV_WRITE);
     return REFQ_OK;
 }
 
@@ -150,7 +202,7 @@ refq_err rqi_stream_new(const rqi_stream_options *options, rqi_stream **ret, ref
     rqi_stream *s = calloc(1, sizeof *s);
     if (s == NULL) {
         return rqi_fail(err, REFQ_ERR_NOMEM, "out of memory while connecting to %s",
-                        options->url->shown);
+                        options->shown);
     }
     s->o = *options;
     refq_err rc = connect_stream(s, err);
@@ -167,6 +219,18 @@ void rqi_stream_write(rqi_stream *s, const char *bytes, size_t len)
     (void)bufferevent_write(s->bev, bytes, len);
 }
 
+refq_err rqi_stream_too_slow(const rqi_stream *s, int64_t ms, refq_error *err)
+{
+    if (s->secured && !s->open) {
+        return rqi_fail(err, REFQ_ERR_TIMEOUT,
+                        "%.120s did not answer to TLS within %lld ms; if it has no TLS, write "
+                        "redis:// instead of rediss://",
+                        s->o.shown, (long long)ms);
+    }
+    return rqi_fail(err, REFQ_ERR_TIMEOUT, "connecting to Redis at %s took longer than %lld ms",
+                    s->o.shown, (long long)ms);
+}
+
 size_t rqi_stream_queued(const rqi_stream *s)
 {
     return evbuffer_get_length(bufferevent_get_output(s->bev));
@@ -178,6 +242,9 @@ void rqi_stream_free(rqi_stream *s)
         return;
     }
     if (s->bev != NULL) {
+        if (s->secured) {
+            rqi_tls_leave(s->bev);
+        }
         bufferevent_free(s->bev);
         s->bev = NULL;
     }

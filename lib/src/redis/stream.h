@@ -15,6 +15,7 @@
 #include "redis/url.h"
 
 #include <stddef.h>
+#include <stdint.h>
 
 struct evbuffer;
 struct event_base;
@@ -25,7 +26,10 @@ typedef struct rqi_stream rqi_stream;
 typedef struct rqi_stream_options {
     struct event_base *base;    /* borrowed */
     struct evdns_base **dns;    /* made when first needed; owned by the caller */
-    const rqi_url *url;         /* borrowed for the stream's life */
+    const rqi_url *url;         /* kind and settings; this and the next two are borrowed for the
+                                   stream's life */
+    const rqi_endpoint *at;     /* TCP: where to */
+    const char *shown;          /* the server, for messages */
     void (*on_open)(void *arg); /* bytes may be written */
     void (*on_bytes)(void *arg, struct evbuffer *in);    /* drain what was used */
     void (*on_broken)(void *arg, const refq_error *why); /* at most once; free it then or later */
@@ -36,6 +40,9 @@ typedef struct rqi_stream_options {
 refq_err rqi_stream_new(const rqi_stream_options *options, rqi_stream **ret, refq_error *err);
 
 void rqi_stream_write(rqi_stream *s, const char *bytes, size_t len);
+
+/* Says that the stream has been opening for ms: what it waits for. */
+refq_err rqi_stream_too_slow(const rqi_stream *s, int64_t ms, refq_error *err);
 
 /* Bytes written that the kernel has not taken yet. */
 size_t rqi_stream_queued(const rqi_stream *s);

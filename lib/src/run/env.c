@@ -18,8 +18,6 @@
 
 static const char *const taken_over[] = {"PATH", "HOME",   "LANG", "LC_ALL",
                                          "TZ",   "TMPDIR", "USER", NULL};
-static const char *const secrets[] = {"REFQ_REDIS", "REFQ_SENTINEL",
-                                      NULL}; /* and all that starts so */
 
 static bool has_name(const char *entry, const char *name, size_t len)
 {
@@ -38,14 +36,10 @@ static bool is_set(const rqi_strv *v, const char *name, size_t len)
     return false;
 }
 
-static bool is_secret(const char *entry)
+/* refq's own names: those of its connection are secrets, the others are set here. */
+static bool is_ours(const char *entry)
 {
-    for (const char *const *s = secrets; *s != NULL; s++) {
-        if (strncmp(entry, *s, strlen(*s)) == 0) {
-            return true;
-        }
-    }
-    return false;
+    return strncmp(entry, "REFQ_", 5) == 0;
 }
 
 static void set(rqi_strv *v, const char *name, const char *value)
@@ -66,7 +60,7 @@ static refq_err set_listed(rqi_strv *v, const char *entry, refq_error *err)
         return rqi_fail(err, REFQ_ERR_INVALID,
                         "'%.60s' in the environment of the task is not NAME=VALUE", entry);
     }
-    if (is_secret(entry) || is_set(v, entry, (size_t)(equals - entry))) {
+    if (is_ours(entry) || is_set(v, entry, (size_t)(equals - entry))) {
         return REFQ_OK;
     }
     rqi_buf_adds(&v->text, entry);
