@@ -20,10 +20,10 @@
  *     done      handler   value (hash of what it is about to return)
  *     failed    handler   class: retry | permanent
  *     told      handler   it was told to stop, and does
- *     fault     faults    id, name, target (pid; 0 = the server), reach, back
- *     healed    faults    id
- *     final     reader    status (none = no such task), failures, deaths, reason, value, and of the
- *                         value: vref, vattempt, vfence. Attempt and fence are the record's
+ *     fault     faults    id, name, target (pid; 0 = the server), reach, back, for (ms it lasted:
+ * it is over) healed    faults    id final     reader    status (none = no such task), failures,
+ * deaths, reason, value, and of the value: vref, vattempt, vfence. Attempt and fence are the
+ * record's
  *
  * `reach` says what a fault explains: `none` = nothing, `worker` = that the target's attempts run
  * again or twice, `loss` = that the server forgot the last moments before it: `back`

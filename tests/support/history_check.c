@@ -106,9 +106,10 @@ static void add_window(checker *c, const rqt_event *e)
 {
     char name[16] = "";
     (void)rqt_event_text(e, "name", name, sizeof name);
+    int64_t past = rqt_event_number(e, "for", 0); /* noticed when it was over */
     c->windows[c->windows_n++] = (window){
-        .from_ns = e->at_ns,
-        .to_ns = FOREVER,
+        .from_ns = e->at_ns - past * MS,
+        .to_ns = past > 0 ? e->at_ns : FOREVER,
         .back_ns = rqt_event_number(e, "back", LOSS_BACK_MS) * MS,
         .id = rqt_event_number(e, "id", 0),
         .target = (pid_t)rqt_event_number(e, "target", 0),
@@ -229,16 +230,17 @@ static void note_accepted(task *t, const rqt_event *e)
     t->alias = strcmp(as, e->ref) != 0;
 }
 
-/* A killed worker's attempts ended with it. */
+/* A killed worker's attempts ended with it. Its fault is written down before it is killed and
+ * healed once it is gone, so an attempt may have begun in between. */
 static void end_killed_runs(const checker *c, task *t)
 {
     for (size_t i = 0; i < t->runs_n; i++) {
         run *r = &t->runs[i];
         for (size_t k = 0; k < c->windows_n && r->end == NULL; k++) {
             const window *w = &c->windows[k];
-            if (w->kills && w->target == r->worker && w->from_ns >= r->from_ns &&
-                w->from_ns < r->to_ns) {
-                r->to_ns = w->from_ns;
+            if (w->kills && w->target == r->worker && w->to_ns >= r->from_ns &&
+                w->to_ns < r->to_ns) {
+                r->to_ns = w->to_ns;
             }
         }
     }
@@ -426,30 +428,43 @@ static void check_two_commits(checker *c, const task *t)
     }
 }
 
+static const char *was_text(const rqt_event *e)
+{
+    sight s = sight_of(e);
+    return status_text(&s);
+}
+
+/* Whether a sight contradicts an earlier one. What was gone may stay away, or come back. */
+static bool went_back(const rqt_event *before, const sight *now)
+{
+    sight then = sight_of(before);
+    if (is_sight(before) && then.none) {
+        return false;
+    }
+    bool was_terminal = is_sight(before) && is_terminal(&then);
+    return now->none || (was_terminal && now->status != then.status);
+}
+
 static void check_went_back(checker *c, const task *t)
 {
     const rqt_event *before = NULL;
     for (size_t i = 0; i < t->n; i++) {
         const rqt_event *e = &t->events[i];
         sight now = sight_of(e);
-        if (e->kind == RQT_ACCEPTED && !t->alias && before == NULL) {
+        bool exists = e->kind == RQT_ACCEPTED && !t->alias;
+        if (is_sight(e) && before != NULL) {
+            c->v->checked[RQT_RULE_WENT_BACK]++;
+            bool broken = went_back(before, &now);
+            if (broken && memory_lost(c, before->at_ns, e->at_ns)) {
+                c->v->excused[RQT_RULE_WENT_BACK]++;
+            } else if (broken) {
+                violate(c, RQT_RULE_WENT_BACK, t, "it was %s, and later %s",
+                        is_sight(before) ? was_text(before) : "accepted", status_text(&now));
+            }
             before = e;
-            continue;
+        } else if (exists && (before == NULL || (is_sight(before) && sight_of(before).none))) {
+            before = e;
         }
-        if (!is_sight(e) || before == NULL) {
-            continue;
-        }
-        sight then = sight_of(before);
-        bool was_terminal = is_sight(before) && is_terminal(&then);
-        c->v->checked[RQT_RULE_WENT_BACK]++;
-        bool broken = was_terminal ? now.none || now.status != then.status : now.none;
-        if (broken && memory_lost(c, before->at_ns, e->at_ns)) {
-            c->v->excused[RQT_RULE_WENT_BACK]++;
-        } else if (broken) {
-            violate(c, RQT_RULE_WENT_BACK, t, "it was %s, and later %s",
-                    was_terminal ? status_text(&then) : "accepted", status_text(&now));
-        }
-        before = e;
     }
 }
 

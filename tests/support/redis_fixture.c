@@ -121,13 +121,35 @@ void rqt_redis_start(const char *const *extra)
     wait_until_up();
 }
 
-void rqt_redis_restart(int signal)
+static void end_server(int signal)
 {
     (void)kill(server.pid, signal);
     (void)waitpid(server.pid, NULL, 0);
+    server.pid = 0;
     disconnect(); /* a command on the old connection would end in SIGPIPE */
+}
+
+void rqt_redis_kill(void)
+{
+    end_server(SIGKILL);
+}
+
+void rqt_redis_revive(void)
+{
     spawn_server();
     wait_until_up();
+}
+
+void rqt_redis_adopt(pid_t pid)
+{
+    server.pid = pid;
+    wait_until_up();
+}
+
+void rqt_redis_restart(int signal)
+{
+    end_server(signal);
+    rqt_redis_revive();
 }
 
 void rqt_redis_stop(void)

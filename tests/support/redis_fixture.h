@@ -17,6 +17,13 @@ void rqt_redis_stop(void);
 /* Ends the server with a signal and starts it again on the same folder and socket. */
 void rqt_redis_restart(int signal);
 
+/* The two halves of a restart: kill -9, and start again. */
+void rqt_redis_kill(void);
+void rqt_redis_revive(void);
+
+/* From now on that server is the fixture's: one that already listens at its socket. */
+void rqt_redis_adopt(pid_t pid);
+
 const char *rqt_redis_url(void); /* "unix:///tmp/..." */
 const char *rqt_redis_dir(void); /* the temporary folder; removed by rqt_redis_stop() */
 pid_t rqt_redis_pid(void);

@@ -166,6 +166,7 @@ static const char good[] =
     "20005 9 fault - 0 - id=4 name=truncate target=0 reach=loss\n"
     "20500 9 healed - 0 - id=4\n"
     "20600 1 seen 5 0 - status=none\n"
+    "20600 1 stopped 5 0 - status=none\n"
     "20601 1 submit 5 0 - task=quick retries=3\n"
     "20602 1 accepted 5 0 - as=$5 existed=0\n"
     "20603 50 start 5 1 95-0 worker=50\n"
@@ -285,6 +286,16 @@ static const struct {
     {.what = "a late success overwrote a cancellation",
      .rule = RQT_RULE_WENT_BACK,
      .lines = ACCEPTED "12 1 stopped a 0 - status=cancelled\n" RAN_ONCE COMPLETE},
+    {.what = "a task came back after a loss, and went again",
+     .rule = RQT_RULE_WENT_BACK,
+     .lines = ACCEPTED "12 9 fault - 0 - id=7 name=truncate target=0 reach=loss\n"
+                       "13 9 healed - 0 - id=7\n"
+                       "14 1 seen a 0 - status=none\n"
+                       "15 1 submit a 0 - task=quick retries=1\n"
+                       "16 1 accepted a 0 - as=$a existed=0\n"
+                       "17 1 seen a 0 - status=none\n"
+                       "20 50 start a 1 10-0 worker=50\n"
+                       "21 50 done a 1 10-0 value=aa\n" COMPLETE},
     {.what = "a task was invisible for a moment",
      .rule = RQT_RULE_WENT_BACK,
      .lines = ACCEPTED "12 1 seen a 0 - status=none\n" RAN_ONCE COMPLETE},
