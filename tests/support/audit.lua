@@ -66,7 +66,11 @@ for _, lane in ipairs({ 'high', 'normal', 'low' }) do
         pending[lane .. p[1]] = p[2]
         local hex = entries[lane .. p[1]]
         local t = hex and tasks[hex]
-        if not t or t.status ~= 'processing' or t.entry ~= p[1] then
+        if t and p[2] == 'shelf' then
+          if t.status ~= 'pending' or not t.held or t.entry ~= p[1] then
+            complain('lane %s: the shelf holds entry %s of %s, which is not held', lane, p[1], hex)
+          end
+        elseif not t or t.status ~= 'processing' or t.entry ~= p[1] then
           complain('lane %s: pending entry %s of no running task (%s)', lane, p[1], tostring(hex))
         elseif t.worker ~= p[2] then
           complain('task %s runs at %s, but its entry is held by %s', hex, tostring(t.worker), p[2])
@@ -84,6 +88,11 @@ for hex, t in pairs(tasks) do
     if t.due_at then
       if due[hex] ~= tonumber(t.due_at) then complain('delayed task %s is not in due', hex) end
       if t.entry then complain('delayed task %s has an entry', hex) end
+    elseif t.held then
+      if pending[t.lane .. (t.entry or '')] ~= 'shelf' or not redis.call('LPOS', P .. 'shelf:' .. t.task
+        .. ':' .. t.lane, hex) then
+        complain('held task %s is on no shelf', hex)
+      end
     elseif not t.entry or unread[t.lane .. t.entry] ~= hex then
       complain('pending task %s is in no lane', hex)
     end
@@ -100,7 +109,7 @@ for hex, t in pairs(tasks) do
     if not terminal[hex] then complain('%s task %s is not in terminal', s, hex) end
     if not t.completed_at then complain('%s task %s has no completed_at', s, hex) end
     if due[hex] then complain('%s task %s is in due', s, hex) end
-    if s == 'failed' and not dead[hex] then complain('failed task %s is not in dead', hex) end
+    if s == 'failed' and not dead[hex] and not t.replaced_by then complain('failed task %s is not in dead', hex) end
     local value = redis.call('PTTL', E .. hex)
     if s == 'complete' and value == -2 and tonumber(t.expires_at) > now then
       complain('complete task %s has no value', hex)
@@ -125,6 +134,14 @@ for _, status in ipairs({ 'pending', 'processing' }) do
 end
 for hex in pairs(due) do
   if not tasks[hex] or tasks[hex].status ~= 'pending' then complain('due holds %s', hex) end
+end
+local deadlines = scored(P .. 'deadlines')
+for hex in pairs(deadlines) do
+  local s = tasks[hex] and tasks[hex].status
+  if s ~= 'pending' and s ~= 'processing' then complain('deadlines holds %s', hex) end
+end
+for hex in pairs(dead) do
+  if tasks[hex] and tasks[hex].status ~= 'failed' then complain('dead holds %s', hex) end
 end
 for hex in pairs(terminal) do
   if tasks[hex] and (tasks[hex].status == 'pending' or tasks[hex].status == 'processing') then
@@ -163,7 +180,7 @@ for _, key in ipairs(redis.call('KEYS', '*')) do
       complain('leak: %s belongs to no live task', key)
     elseif kind == 'worker' and not workers[id] then
       complain('leak: %s belongs to no live worker', key)
-    elseif not of_task and kind ~= 'worker' then
+    elseif not of_task and kind ~= 'worker' and not string.match(name, '^shelf:') then
       complain('leak: %s has no time to live', key)
     end
   elseif not name and not strip(key, E) and not string.match(key, ':queues$')

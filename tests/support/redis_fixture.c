@@ -178,6 +178,12 @@ pid_t rqt_redis_pid(void)
     return server.pid;
 }
 
+redisReply *rqt_vredis_any(const char *format, va_list ap)
+{
+    redisContext *c = context();
+    return c != NULL ? redisvCommand(c, format, ap) : NULL;
+}
+
 static redisReply *command(const char *format, va_list ap)
 {
     redisContext *c = context();
@@ -189,6 +195,11 @@ static redisReply *command(const char *format, va_list ap)
         ck_abort_msg("%s: %s", format, why);
     }
     return r;
+}
+
+redisReply *rqt_vredis(const char *format, va_list ap)
+{
+    return command(format, ap);
 }
 
 redisReply *rqt_redis(const char *format, ...)

@@ -6,6 +6,7 @@
 
 #include <hiredis/hiredis.h>
 
+#include <stdarg.h>
 #include <sys/types.h>
 
 /* Starts the server and waits until it answers; aborts the test program when it cannot. extra is a
@@ -31,6 +32,9 @@ pid_t rqt_redis_pid(void);
 /* One command on the fixture's own connection; the reply is owned by the caller (freeReplyObject).
  * Arguments as redisCommand(). Fails the test on a broken connection. */
 redisReply *rqt_redis(const char *format, ...);
+redisReply *rqt_vredis(const char *format, va_list ap);
+/* The same, but an error reply is returned, and NULL for a broken connection. */
+redisReply *rqt_vredis_any(const char *format, va_list ap);
 
 /* The same, for its effect or its number or its text. */
 void rqt_redis_do(const char *format, ...);

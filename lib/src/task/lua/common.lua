@@ -231,8 +231,7 @@ end
 local function requeue(batch, hex, lane, delay, fields, unstarted)
   local P, key = batch.P, batch.P .. 'task:' .. hex
   lane = lane_of(lane)
-  call('HDEL', key, 'entry', 'worker', 'progress', 'message', 'due_at',
-    not unstarted and 'start_by' or nil)
+  call('HDEL', key, 'entry', 'worker', 'progress', 'message', unstarted and 'due_at' or 'start_by')
   fields[#fields + 1] = 'status'
   fields[#fields + 1] = 'pending'
   local entry = delay <= 0 and enqueue(P, lane, hex, true)
