@@ -125,12 +125,24 @@ static void on_list_refused(void *arg, const refq_error *err, refq_task *task)
     end_list(arg, err);
 }
 
+/* "<section>|<place in it>" */
+static bool is_cursor(const char *text)
+{
+    size_t section = strspn(text, "abcdefghijklmnopqrstuvwxyz-");
+    size_t place = text[section] == '|' ? strspn(text + section + 1, "0123456789:-") : 0;
+    return section > 0 && place > 0 && text[section + 1 + place] == '\0' &&
+           section + 1 + place < CURSOR_MAX;
+}
+
 static refq_err check_query(const refq_list_query *query, refq_error *err)
 {
     if (query->limit > LIST_MAX) {
         return rqi_fail(err, REFQ_ERR_LIMIT, "a list holds at most %d tasks", LIST_MAX);
     }
-    if (query->cursor != NULL && strlen(query->cursor) >= CURSOR_MAX) {
+    if (query->status > REFQ_CANCELLED) {
+        return rqi_fail(err, REFQ_ERR_INVALID, "no such status: %d", query->status);
+    }
+    if (query->cursor != NULL && query->cursor[0] != '\0' && !is_cursor(query->cursor)) {
         return rqi_fail(err, REFQ_ERR_INVALID, "this cursor was not made by a list");
     }
     return query->task != NULL ? refq_name_check(query->task, err) : REFQ_OK;

@@ -53,7 +53,7 @@ refq_err rqi_submit_check(const refq_spec *spec, rqi_args *ret, refq_error *err)
 {
     const char *json = spec->args != NULL ? spec->args : "{}";
     refq_err rc = refq_queue_check(spec->ref.queue, err);
-    if (rc == REFQ_OK && strlen(spec->ref.hex) != REFQ_HEX_LEN) {
+    if (rc == REFQ_OK && strspn(spec->ref.hex, "0123456789abcdef") != REFQ_HEX_LEN) {
         rc = rqi_fail(err, REFQ_ERR_INVALID, "a spec needs a reference made by refq_ref_make()");
     }
     if (rc == REFQ_OK) {

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT */
+/* Numbers, pausing, names of queues, and the fleet. */
+#include "contract.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define LOOKS 25 /* a few milliseconds each, in which something forbidden could show */
+
+static refq_err try_control(rqi_ct *ct, refq_control_action action, const char *worker, int64_t *n)
+{
+    refq_control c = {
+        .struct_size = sizeof c, .queue = ct->setup.queue, .action = action, .worker = worker};
+    return refq_client_control(ct->client, &c, n, &ct->err);
+}
+
+static refq_stats numbers(rqi_ct *ct)
+{
+    refq_stats s;
+    CT_OK(ct, refq_client_stats(ct->client, ct->setup.queue, &s, &ct->err));
+    return s;
+}
+
+#define EXPECT(ct, s, name, want)                                                     \
+    CT_CHECK(ct, (s).name == (want), #name " is %lld, not %lld", (long long)(s).name, \
+             (long long)(want))
+
+static void an_empty_queue_has_zeros(rqi_ct *ct)
+{
+    refq_stats s = numbers(ct);
+    CT_CHECK(ct, strcmp(s.queue, ct->setup.queue) == 0, "the queue is '%s'", s.queue);
+    EXPECT(ct, s, pending, 0);
+    EXPECT(ct, s, processing, 0);
+    EXPECT(ct, s, submitted, 0);
+    EXPECT(ct, s, complete, 0);
+    EXPECT(ct, s, oldest_ms, 0);
+    EXPECT(ct, s, max_pending, 0);
+    CT_CHECK(ct, !s.paused, "it is paused");
+}
+
+static void tasks_are_counted_in_each_state(rqi_ct *ct)
+{
+    for (int i = 0; i < RQI_CT_STATES; i++) {
+        for (int k = 0; k <= (i == RQI_CT_RUNNING ? 0 : i % 2); k++) {
+            (void)rqi_ct_make(ct, (rqi_ct_state)i, NULL);
+        }
+    }
+    refq_stats s = numbers(ct);
+    EXPECT(ct, s, pending, 3); /* one delayed, two between two attempts */
+    EXPECT(ct, s, delayed, 3);
+    EXPECT(ct, s, ready, 0);
+    EXPECT(ct, s, held, 0);
+    EXPECT(ct, s, processing, 1);
+    EXPECT(ct, s, submitted, 9);
+    EXPECT(ct, s, complete, 2);
+    EXPECT(ct, s, failed, 1);
+    EXPECT(ct, s, dead, 1);
+    EXPECT(ct, s, cancelled, 2);
+    EXPECT(ct, s, retries, 2);
+    EXPECT(ct, s, deaths, 0);
+    CT_CHECK(ct, s.now_ms > 0, "it has no clock");
+}
+
+static void ready_tasks_are_counted(rqi_ct *ct)
+{
+    (void)rqi_ct_make(ct, RQI_CT_RUNNING, NULL); /* the only slot */
+    refq_ref ref = CT_SUBMIT(ct, .lane = REFQ_LANE_HIGH);
+    (void)CT_SUBMIT(ct, .lane = REFQ_LANE_LOW);
+    CT_UNTIL(ct, numbers(ct).oldest_ms > 0);
+    refq_stats s = numbers(ct);
+    EXPECT(ct, s, ready, 2);
+    EXPECT(ct, s, pending, 2);
+    (void)rqi_ct_cancel_task(ct, &ref);
+    s = numbers(ct);
+    EXPECT(ct, s, pending, 1);
+    EXPECT(ct, s, cancelled, 1);
+}
+
+static void a_paused_queue_hands_nothing_out(rqi_ct *ct)
+{
+    refq_ref runs = rqi_ct_make(ct, RQI_CT_RUNNING, NULL);
+    CT_OK(ct, try_control(ct, REFQ_PAUSE, NULL, NULL));
+    CT_CHECK(ct, numbers(ct).paused, "it is not said to be paused");
+    rqi_ct_open(ct->stage, 1);
+    (void)rqi_ct_end_as(ct, &runs, REFQ_COMPLETE); /* what runs goes on */
+    refq_ref ref = CT_SUBMIT(ct, .task = "play");
+    refq_ref due = CT_SUBMIT(ct, .delay_ms = 5);
+    for (int i = 0; i < LOOKS; i++) {
+        CT_CHECK(ct, rqi_ct_is(ct, &ref, REFQ_PENDING), "it was handed out");
+        CT_CHECK(ct, rqi_ct_is(ct, &due, REFQ_PENDING), "it was handed out when it was due");
+        rqi_ct_nap();
+    }
+    CT_OK(ct, try_control(ct, REFQ_RESUME, NULL, NULL));
+    (void)rqi_ct_end_as(ct, &ref, REFQ_COMPLETE);
+    (void)rqi_ct_end_as(ct, &due, REFQ_COMPLETE);
+    CT_CHECK(ct, !numbers(ct).paused, "it is still said to be paused");
+}
+
+static void cancel_works_in_a_paused_queue(rqi_ct *ct)
+{
+    CT_OK(ct, try_control(ct, REFQ_PAUSE, NULL, NULL));
+    refq_ref ref = CT_SUBMIT(ct, .task = "play");
+    CT_CHECK(ct, refq_task_status(rqi_ct_cancel_task(ct, &ref)) == REFQ_CANCELLED,
+             "it is not cancelled");
+    CT_OK(ct, try_control(ct, REFQ_PAUSE, NULL, NULL)); /* twice is the same */
+    CT_OK(ct, try_control(ct, REFQ_RESUME, NULL, NULL));
+    CT_OK(ct, try_control(ct, REFQ_RESUME, NULL, NULL));
+    rqi_ct_settle(ct);
+}
+
+static void limits_are_told_and_checked(rqi_ct *ct)
+{
+    refq_control c = {
+        .struct_size = sizeof c, .queue = ct->setup.queue, .action = REFQ_MAX_PENDING, .value = 42};
+    CT_OK(ct, refq_client_control(ct->client, &c, NULL, &ct->err));
+    EXPECT(ct, numbers(ct), max_pending, 42);
+    c.value = -1;
+    refq_err rc = refq_client_control(ct->client, &c, NULL, &ct->err);
+    CT_CHECK(ct, rc == REFQ_ERR_LIMIT || rc == REFQ_ERR_INVALID, "-1: %s", refq_strerror(rc));
+    c.action = (refq_control_action)99;
+    rc = refq_client_control(ct->client, &c, NULL, &ct->err);
+    CT_CHECK(ct, rc == REFQ_ERR_INVALID, "an action that is none: %s", refq_strerror(rc));
+    EXPECT(ct, numbers(ct), max_pending, 42);
+}
+
+static void queues_are_listed_in_order(rqi_ct *ct)
+{
+    refq_texts texts;
+    bool found = false;
+    bool sorted = true;
+    rqi_ct_settle(ct);
+    CT_OK(ct, refq_client_queues(ct->client, &texts, &ct->err));
+    for (size_t i = 0; i < texts.n; i++) {
+        found = found || strcmp(texts.items[i], ct->setup.queue) == 0;
+        sorted = sorted && (i == 0 || strcmp(texts.items[i - 1], texts.items[i]) < 0);
+    }
+    refq_texts_free(&texts);
+    CT_CHECK(ct, found, "the queue is missing");
+    CT_CHECK(ct, sorted, "they are not sorted");
+}
+
+/* --- The fleet -------------------------------------------------------------------------------- */
+
+static bool one_worker_is(rqi_ct *ct, const char *state)
+{
+    refq_worker_info *workers = NULL;
+    size_t n = 0;
+    CT_OK(ct, refq_client_workers(ct->client, ct->setup.queue, &workers, &n, &ct->err));
+    bool is = n == 1 && strcmp(workers[0].state, state) == 0 && workers[0].offers != NULL &&
+              strstr(workers[0].offers, "play") != NULL &&
+              workers[0].slots == (int64_t)ct->setup.slots;
+    refq_workers_free(workers, n);
+    return is;
+}
+
+static void workers_are_told(rqi_ct *ct)
+{
+    CT_UNTIL(ct, one_worker_is(ct, "running"));
+    EXPECT(ct, numbers(ct), workers, 1);
+}
+
+static void a_quiet_worker_takes_nothing(rqi_ct *ct)
+{
+    int64_t told = 0;
+    CT_UNTIL(ct, one_worker_is(ct, "running"));
+    CT_OK(ct, try_control(ct, REFQ_WORKER_QUIET, NULL, &told));
+    CT_CHECK(ct, told == 1, "%lld workers were told", (long long)told);
+    CT_UNTIL(ct, one_worker_is(ct, "quiet"));
+    refq_ref ref = CT_SUBMIT(ct, .task = "play");
+    for (int i = 0; i < LOOKS; i++) {
+        CT_CHECK(ct, rqi_ct_is(ct, &ref, REFQ_PENDING), "it was taken");
+        rqi_ct_nap();
+    }
+    CT_OK(ct, try_control(ct, REFQ_WORKER_RESUME, NULL, &told));
+    (void)rqi_ct_end_as(ct, &ref, REFQ_COMPLETE);
+}
+
+static void a_worker_that_is_not_there_is_not_found(rqi_ct *ct)
+{
+    CT_REFUSED(ct, try_control(ct, REFQ_WORKER_QUIET, "ffffffffffffffffffffffffffffffff", NULL),
+               REFQ_ERR_NOTFOUND);
+}
+
+const rqi_ct_case rqi_ct_cases_operate[] = {
+    {"stats.an_empty_queue_has_zeros", an_empty_queue_has_zeros, REFQ_CAP_OPERATE, 0},
+    {"stats.tasks_are_counted_in_each_state", tasks_are_counted_in_each_state, REFQ_CAP_OPERATE, 0},
+    {"stats.ready_tasks_are_counted", ready_tasks_are_counted, REFQ_CAP_OPERATE, 1},
+    {"control.a_paused_queue_hands_nothing_out", a_paused_queue_hands_nothing_out, REFQ_CAP_OPERATE,
+     0},
+    {"control.cancel_works_in_a_paused_queue", cancel_works_in_a_paused_queue, REFQ_CAP_OPERATE, 0},
+    {"control.limits_are_told_and_checked", limits_are_told_and_checked, REFQ_CAP_OPERATE, 0},
+    {"control.queues_are_listed_in_order", queues_are_listed_in_order, REFQ_CAP_OPERATE, 0},
+    {"fleet.workers_are_told", workers_are_told, REFQ_CAP_OPERATE | REFQ_CAP_FLEET, 0},
+    {"fleet.a_quiet_worker_takes_nothing", a_quiet_worker_takes_nothing,
+     REFQ_CAP_OPERATE | REFQ_CAP_FLEET, 0},
+    {"fleet.a_worker_that_is_not_there_is_not_found", a_worker_that_is_not_there_is_not_found,
+     REFQ_CAP_OPERATE | REFQ_CAP_FLEET, 0},
+    {0},
+};
