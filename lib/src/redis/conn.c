@@ -8,6 +8,7 @@
 #include "redis/reader.h"
 #include "redis/request.h"
 #include "redis/secret.h"
+#include "redis/sentinel.h"
 #include "redis/stream.h"
 
 #include <event2/buffer.h>
@@ -23,7 +24,7 @@
 
 enum conn_state {
     CONN_DOWN,       /* waits for the retry timer */
-    CONN_CONNECTING, /* the stream is being opened */
+    CONN_CONNECTING, /* Sentinels are asked, or the stream is being opened */
     CONN_HANDSHAKE,  /* AUTH, SELECT, SETNAME are under way */
     CONN_UP
 };
@@ -43,14 +44,15 @@ struct rqi_conn {
     void *arg;
 
     enum conn_state state;
-    bool patient;        /* connected once, or told to wait */
-    bool freed;          /* rqi_conn_free() was called while busy */
-    unsigned busy;       /* depth of functions on the stack that use this after callbacks */
-    unsigned failures;   /* connection attempts since it was last up */
-    unsigned handshakes; /* handshake replies still to come */
-    rqi_stream *stream;  /* owned; NULL while down */
-    redisReader *reader; /* owned; lives as long as the stream */
-    size_t reply_bytes;  /* received of the reply being read */
+    bool patient;           /* connected once, or told to wait */
+    bool freed;             /* rqi_conn_free() was called while busy */
+    unsigned busy;          /* depth of functions on the stack that use this after callbacks */
+    unsigned failures;      /* connection attempts since it was last up */
+    unsigned handshakes;    /* handshake replies still to come */
+    rqi_sentinel *sentinel; /* owned; NULL unless the URL says so */
+    rqi_stream *stream;     /* owned; NULL while down */
+    redisReader *reader;    /* owned; lives as long as the stream */
+    size_t reply_bytes;     /* received of the reply being read */
     struct rqi_requests waiting;
     struct rqi_requests sent;
     size_t waiting_bytes;
@@ -61,6 +63,7 @@ struct rqi_conn {
 };
 
 static void connect_now(rqi_conn *c);
+static void open_stream(rqi_conn *c);
 static void drop(rqi_conn *c, const refq_error *why);
 
 static void arm(struct event *ev, int64_t ms)
@@ -145,6 +148,7 @@ static void on_deadline(evutil_socket_t fd, short what, void *arg)
 
 static void destroy(rqi_conn *c)
 {
+    rqi_sentinel_free(c->sentinel);
     rqi_stream_free(c->stream);
     if (c->reader != NULL) {
         redisReaderFree(c->reader);
@@ -179,6 +183,9 @@ static void schedule_retry(rqi_conn *c)
 
 static void close_stream(rqi_conn *c)
 {
+    if (c->sentinel != NULL) {
+        rqi_sentinel_stop(c->sentinel);
+    }
     rqi_stream_free(c->stream);
     c->stream = NULL;
     if (c->reader != NULL) {
@@ -198,6 +205,9 @@ static void drop(rqi_conn *c, const refq_error *why)
     c->state = CONN_DOWN;
     c->last_error = reason;
     close_stream(c);
+    if (c->sentinel != NULL && !was_up) {
+        rqi_sentinel_doubt(c->sentinel);
+    }
     if (!c->freed) {
         schedule_retry(c);
     }
@@ -276,11 +286,27 @@ static void on_handshake(void *arg, const refq_error *err, const redisReply *rep
     }
 }
 
-static void send_handshake(rqi_conn *c, rqi_cmd *cmd)
+/* A Sentinel may be behind, and a server that was the master until a moment ago still answers. */
+static void on_role(void *arg, const refq_error *err, const redisReply *reply)
+{
+    rqi_conn *c = arg;
+    rqi_cursor cur = rqi_cursor_of(reply);
+    if (c->state != CONN_HANDSHAKE || err != NULL || strcmp(rqi_next_str(&cur), "master") == 0) {
+        on_handshake(arg, err, reply);
+        return;
+    }
+    refq_error why;
+    (void)rqi_fail(&why, REFQ_ERR_IO,
+                   "Sentinel names %s, but that server is not the master (now); asking again",
+                   c->shown);
+    drop(c, &why);
+}
+
+static void send_handshake(rqi_conn *c, rqi_cmd *cmd, rqi_reply_cb cb)
 {
     char *bytes = NULL;
     size_t len = 0;
-    rqi_request *r = rqi_request_new(-1, on_handshake, c);
+    rqi_request *r = rqi_request_new(-1, cb, c);
     if (r == NULL || rqi_cmd_encode(cmd, &bytes, &len) != REFQ_OK) {
         free(r);
         return;
@@ -306,7 +332,7 @@ static refq_err send_login(rqi_conn *c, rqi_cmd *cmd, refq_error *err)
         rqi_cmd_adds(cmd, user);
     }
     rqi_cmd_adds(cmd, password);
-    send_handshake(c, cmd);
+    send_handshake(c, cmd, on_handshake);
     explicit_bzero(password, sizeof password);
     return REFQ_OK;
 }
@@ -324,12 +350,16 @@ static void on_open(void *arg)
     if (c->url.db != 0) {
         rqi_cmd_adds(&cmd, "SELECT");
         rqi_cmd_addi(&cmd, c->url.db);
-        send_handshake(c, &cmd);
+        send_handshake(c, &cmd, on_handshake);
     }
     rqi_cmd_adds(&cmd, "CLIENT");
     rqi_cmd_adds(&cmd, "SETNAME");
     rqi_cmd_adds(&cmd, c->name);
-    send_handshake(c, &cmd);
+    send_handshake(c, &cmd, on_handshake);
+    if (c->sentinel != NULL) {
+        rqi_cmd_adds(&cmd, "ROLE");
+        send_handshake(c, &cmd, on_role);
+    }
     rqi_cmd_done(&cmd);
 }
 
@@ -460,10 +490,33 @@ static void on_retry(evutil_socket_t fd, short what, void *arg)
     drop(c, &err);
 }
 
+static void on_found(void *arg, const refq_error *err, const rqi_endpoint *at)
+{
+    rqi_conn *c = arg;
+    if (err != NULL) {
+        drop(c, err);
+        return;
+    }
+    c->at = *at;
+    (void)snprintf(c->shown, sizeof c->shown,
+                   strchr(at->host, ':') ? "[%s]:%d (master '%s')" : "%s:%d (master '%s')",
+                   at->host, at->port, c->url.master);
+    open_stream(c);
+}
+
 static void connect_now(rqi_conn *c)
 {
-    refq_error err;
     c->state = CONN_CONNECTING;
+    if (c->sentinel != NULL) {
+        rqi_sentinel_find(c->sentinel);
+    } else {
+        open_stream(c);
+    }
+}
+
+static void open_stream(rqi_conn *c)
+{
+    refq_error err;
     c->reader = rqi_reader_new();
     if (c->reader == NULL) {
         (void)rqi_fail(&err, REFQ_ERR_NOMEM, "out of memory while connecting");
@@ -490,9 +543,6 @@ static void connect_now(rqi_conn *c)
 
 refq_err rqi_conn_new(const rqi_conn_options *options, rqi_conn **ret, refq_error *err)
 {
-    if (options->url->scheme == RQI_SCHEME_SENTINEL) {
-        return rqi_fail(err, REFQ_ERR_UNSUPPORTED, "this version does not ask Sentinels");
-    }
     rqi_conn *c = calloc(1, sizeof *c);
     if (c == NULL) {
         return rqi_fail(err, REFQ_ERR_NOMEM, "out of memory");
@@ -518,6 +568,19 @@ refq_err rqi_conn_new(const rqi_conn_options *options, rqi_conn **ret, refq_erro
     if (c->retry == NULL || c->deadline == NULL) {
         destroy(c);
         return rqi_fail(err, REFQ_ERR_NOMEM, "out of memory");
+    }
+    if (c->url.scheme == RQI_SCHEME_SENTINEL) {
+        rqi_sentinel_options ask = {.base = c->base,
+                                    .url = &c->url,
+                                    .log = c->log,
+                                    .timeout_ms = c->timeout_ms,
+                                    .on_found = on_found,
+                                    .arg = c};
+        refq_err rc = rqi_sentinel_new(&ask, &c->sentinel, err);
+        if (rc != REFQ_OK) {
+            destroy(c);
+            return rc;
+        }
     }
     arm(c->retry, 0); /* from the loop, so that no callback comes from inside this call */
     *ret = c;
