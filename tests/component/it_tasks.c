@@ -396,6 +396,21 @@ START_TEST(a_foreign_worker_cannot_report_with_a_copied_fence)
 }
 END_TEST
 
+START_TEST(a_waiter_learns_that_its_task_was_not_started_in_time_without_any_worker)
+{
+    refq_spec spec = {.task = "echo", .start_within_ms = 200};
+    refq_worker_stop(worker);
+    (void)pthread_join(worker_thread, NULL);
+    refq_ref ref = submit(spec);
+    refq_task *task = wait_for(&ref);
+    ck_assert_str_eq(refq_status_name(refq_task_status(task)), "failed");
+    ck_assert_str_eq(refq_task_field(task, "reason"), "expired");
+    refq_task_free(task);
+    refq_worker_free(worker);
+    start_worker();
+}
+END_TEST
+
 int main(void)
 {
     TCase *c = tcase_create("tasks");
@@ -417,6 +432,7 @@ int main(void)
     tcase_add_test(c, delayed_tasks_in_a_row_all_wake_somebody);
     tcase_add_test(c, a_refused_doorbell_does_not_deafen_an_idle_worker);
     tcase_add_test(c, the_index_of_finished_tasks_does_not_grow_for_ever);
+    tcase_add_test(c, a_waiter_learns_that_its_task_was_not_started_in_time_without_any_worker);
     tcase_add_test(c, a_foreign_worker_cannot_report_with_a_copied_fence);
     Suite *s = suite_create("it_tasks");
     suite_add_tcase(s, c);

@@ -38,6 +38,7 @@ typedef struct rqi_wait {
     refq_task_cb cb;
     void *arg;
     struct event *deadline; /* owned; NULL = none */
+    struct event *expiry;   /* owned; NULL = the task may wait for ever to be started */
     bool seen;              /* has had an answer */
     bool last;              /* the deadline has passed: the next answer ends the wait */
 } rqi_wait;
@@ -50,14 +51,63 @@ struct ask {
     refq_ref refs[ASK_CHUNK];
 };
 
-static void end_wait(rqi_wait *w, const refq_error *err, refq_task *task)
+static void free_timers(rqi_wait *w)
 {
-    TAILQ_REMOVE(&w->r->waits, w, link);
     if (w->deadline != NULL) {
         event_free(w->deadline);
     }
+    if (w->expiry != NULL) {
+        event_free(w->expiry);
+    }
+}
+
+static void end_wait(rqi_wait *w, const refq_error *err, refq_task *task)
+{
+    TAILQ_REMOVE(&w->r->waits, w, link);
+    free_timers(w);
     w->cb(w->arg, err, task);
     free(w);
+}
+
+/* --- Expiry ----------------------------------------------------------------------------------- */
+
+static void ignore_reply(void *arg, const refq_error *err, const redisReply *reply)
+{
+    (void)arg;
+    (void)err;
+    (void)reply;
+}
+
+/* The time for the task to start is over. Workers see to that with their beats, but there may be
+ * none: that is when it matters most. */
+static void on_expiry(evutil_socket_t fd, short what, void *arg)
+{
+    rqi_wait *w = arg;
+    static const char *const words[] = {"deadlines", "0", "", "", "64", "", "", ""};
+    (void)fd;
+    (void)what;
+    rqi_fcall_begin(&w->r->cmd, &w->q->keys, RQI_FN("sweep"));
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        rqi_cmd_adds(&w->r->cmd, words[i]);
+    }
+    rqi_fcall_send(w->r->conn, &w->r->cmd, RQI_REPEAT, ignore_reply, NULL);
+}
+
+static void watch_expiry(rqi_wait *w, const refq_task *task)
+{
+    int64_t start_by = refq_task_number(task, "start_by", 0);
+    if (start_by == 0 || refq_task_status(task) != REFQ_PENDING) {
+        return;
+    }
+    int64_t left = start_by - refq_task_seen_at_ms(task) + 1;
+    left = left > 0 ? left : 1;
+    struct timeval tv = {.tv_sec = left / 1000, .tv_usec = left % 1000 * 1000};
+    if (w->expiry == NULL) {
+        w->expiry = evtimer_new(w->r->base, on_expiry, w);
+    }
+    if (w->expiry != NULL) {
+        (void)evtimer_add(w->expiry, &tv);
+    }
 }
 
 /* --- Asking ----------------------------------------------------------------------------------- */
@@ -77,6 +127,7 @@ static void answer_one(rqi_wait *w, const refq_error *err, const refq_task *task
     w->seen = true;
     bool go_on = w->watch == NULL || w->watch(w->arg, task);
     if (go_on && !w->last && !refq_status_is_terminal(refq_task_status(task))) {
+        watch_expiry(w, task);
         return;
     }
     refq_task *copy = rqi_record_copy(task);
@@ -300,13 +351,6 @@ static void on_push(void *arg, const redisReply *message)
     }
 }
 
-static void ignore_reply(void *arg, const refq_error *err, const redisReply *reply)
-{
-    (void)arg;
-    (void)err;
-    (void)reply;
-}
-
 /* A registration may be lost with the server's memory, or have been refused: once in a while one
  * question per queue makes sure, and registers again. */
 static void recheck(rqi_redis *r)
@@ -417,9 +461,7 @@ static refq_err set_deadline(rqi_wait *w, int64_t timeout_ms, refq_error *err)
 
 static void refuse(rqi_wait *w, const refq_error *err)
 {
-    if (w->deadline != NULL) {
-        event_free(w->deadline);
-    }
+    free_timers(w);
     rqi_redis_fail_later(w->r, err, w->cb, w->arg);
     free(w);
 }

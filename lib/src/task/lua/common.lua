@@ -137,7 +137,11 @@ end
 -- whose values are the ids, so that the log costs a batch, not a task.
 local function log_event(batch, status, hex)
   local ids = batch.events[status]
-  batch.events[status] = ids and ids .. ' ' .. hex or hex
+  if not ids then
+    ids = {}
+    batch.events[status] = ids
+  end
+  ids[#ids + 1] = hex
 end
 
 local function flush_events(batch)
@@ -145,7 +149,7 @@ local function flush_events(batch)
   local fields = {}
   for status, ids in pairs(batch.events) do
     fields[#fields + 1] = status
-    fields[#fields + 1] = ids
+    fields[#fields + 1] = table.concat(ids, ' ')
   end
   if #fields > 0 then
     redis.pcall('XADD', batch.P .. 'events', 'MAXLEN', '~', batch.events_max, '*', unpack(fields))
