@@ -53,11 +53,9 @@ static int add_task(void *arg, const refq_task *task)
 {
     cli_table *table = arg;
     char ref[REFQ_REF_MAX + 1];
-    bool again = refq_task_field(task, "replaced_by") != NULL;
     cli_table_add(table, CLI_PLAIN, "%s", refq_ref_format(refq_task_ref(task), ref));
     cli_table_add(table, CLI_PLAIN, "%s", field(task, "task"));
-    cli_table_add(table, again ? CLI_PLAIN : CLI_RED, "%s%s", field(task, "reason"),
-                  again ? " (run again)" : "");
+    cli_table_add(table, CLI_RED, "%s", field(task, "reason"));
     cli_table_add(table, CLI_PLAIN, "%s", field(task, "attempt"));
     add_age(table, task);
     cli_table_add(table, CLI_PLAIN, "%s", field(task, "error"));

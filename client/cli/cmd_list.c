@@ -133,7 +133,7 @@ static int show_table(refq_client *client, cli_pages *pages)
         code = cli_out_table(&table);
     }
     if (code == EX_OK && pages->next[0] != '\0') {
-        cli_note("there are more: --cursor %s shows the next page, --all shows all", pages->next);
+        cli_note("there are more: --cursor '%s' shows the next page, --all shows all", pages->next);
     }
     if (code == EX_OK) {
         tell_paused(client, pages->query.queue);

@@ -53,11 +53,11 @@ static void part(size_t lines)
 static int show(const cli_common *common, const refq_stats *stats, const refq_stats *before,
                 size_t *lines)
 {
-    static const cli_column columns[] = {{NULL, false}, {NULL, true}, {NULL, true}};
+    static const cli_column columns[] = {{NULL, false}, {NULL, false}};
     if (common->json) {
         return cli_out_json(cli_stats_json(stats));
     }
-    cli_table table = cli_table_make(columns, 3);
+    cli_table table = cli_table_make(columns, 2);
     cli_stats_rows(&table, stats, before, before != NULL ? stats->now_ms - before->now_ms : 0);
     if (before != NULL) {
         part(*lines);

@@ -11,9 +11,12 @@
 
 #include "answer.h"
 #include "args_input.h"
+#include "bulk.h"
 #include "exit.h"
+#include "offer_check.h"
 #include "out.h"
 #include "queue.h"
+#include "readers.h"
 
 #include "base/error.h"
 #include "base/parse.h"
@@ -40,6 +43,12 @@ struct submit_options {
     cli_number retries;
     const char *key;
     bool force;
+    const char *from;
+    const char *id_seed;
+    cli_number skip;
+    bool dry_run;
+    bool wait_full;
+    cli_number start_within; /* ms */
 };
 
 static refq_err read_wait(const char *text, void *target, refq_error *err)
@@ -86,30 +95,49 @@ static const cli_option options[] = {
      "failures before it gives up; 0 = no retry (default: the definition)"},
     {"force", 0, CLI_NO_VALUE, NULL, AT(force), cli_read_flag,
      "queue it even if no worker offers the task"},
+    {"start-within", 0, CLI_VALUE, "DUR", AT(start_within), cli_read_duration,
+     "not begun so long after: failed, reason `expired`"},
+    {"from", 0, CLI_VALUE, "FILE|-", AT(from), cli_read_text,
+     "submit a task for each line of JSON in it"},
+    {"id-seed", 0, CLI_VALUE, "TEXT", AT(id_seed), cli_read_text,
+     "with --from: references from it, so that a repeat is harmless"},
+    {"skip", 0, CLI_VALUE, "N", AT(skip), cli_read_natural,
+     "with --from: pass over the first N lines"},
+    {"dry-run", 'n', CLI_NO_VALUE, NULL, AT(dry_run), cli_read_flag,
+     "with --from: check all lines, submit nothing"},
+    {"wait-full", 0, CLI_NO_VALUE, NULL, AT(wait_full), cli_read_flag,
+     "with --from: wait while the queue is full"},
 };
 
 /* --- Steps ------------------------------------------------------------------------------------ */
+
+/* Without a reference. */
+static refq_spec plain_spec(const struct submit_options *opt, const char *task)
+{
+    bool no_retries = opt->retries.given && opt->retries.value == 0;
+    return (refq_spec){
+        .struct_size = sizeof(refq_spec),
+        .task = task,
+        .lane = opt->lane,
+        .delay_ms = opt->delay.value,
+        .timeout_ms = opt->timeout.value,
+        .start_within_ms = opt->start_within.value,
+        .max_retries = no_retries ? REFQ_NO_RETRIES : (int)opt->retries.value,
+        .key = opt->key,
+    };
+}
 
 static int make_spec(const struct submit_options *opt, const char *task, const rqi_buf *args,
                      refq_spec *ret)
 {
     refq_error err = {0};
-    bool no_retries = opt->retries.given && opt->retries.value == 0;
-    *ret = (refq_spec){
-        .struct_size = sizeof *ret,
-        .task = task,
-        .args = rqi_buf_str(args),
-        .lane = opt->lane,
-        .delay_ms = opt->delay.value,
-        .timeout_ms = opt->timeout.value,
-        .max_retries = no_retries ? REFQ_NO_RETRIES : (int)opt->retries.value,
-        .key = opt->key,
-    };
     const char *queue = NULL;
     int code = cli_queue_pick(opt->queue, &queue);
     if (code != EX_OK) {
         return code;
     }
+    *ret = plain_spec(opt, task);
+    ret->args = rqi_buf_str(args);
     if (refq_name_check(task, &err) != REFQ_OK ||
         refq_ref_make(queue, &ret->ref, &err) != REFQ_OK) {
         return err.code == REFQ_ERR_INVALID || err.code == REFQ_ERR_LIMIT
@@ -117,51 +145,6 @@ static int make_spec(const struct submit_options *opt, const char *task, const r
                    : cli_fail(&err);
     }
     return EX_OK;
-}
-
-static int refuse_unknown(const char *queue, const char *task, const char *nearest)
-{
-    if (nearest[0] == '\0') {
-        return cli_fail_as(EX_UNAVAILABLE,
-                           "no worker of queue %s offers '%s' (--force queues it anyway)", queue,
-                           task);
-    }
-    return cli_fail_as(
-        EX_UNAVAILABLE,
-        "no worker of queue %s offers '%s'; did you mean '%s'? (--force queues it anyway)", queue,
-        task, nearest);
-}
-
-/* A queue nobody serves may be new, or misspelt. */
-static int check_queue(refq_client *client, const char *queue)
-{
-    cli_queue_known look;
-    refq_error err = {0};
-    if (cli_queue_look(client, queue, &look, &err) != REFQ_OK) {
-        return cli_fail(&err);
-    }
-    if (!look.known && look.nearest[0] != '\0') {
-        return cli_fail_as(EX_UNAVAILABLE,
-                           "there is no queue '%s'; did you mean '%s'? (--force queues it anyway)",
-                           queue, look.nearest);
-    }
-    cli_note("no worker is alive on queue %s yet; the task waits for one", queue);
-    return EX_OK;
-}
-
-static int check_offer(refq_client *client, const refq_spec *spec)
-{
-    const char *queue = spec->ref.queue;
-    char nearest[REFQ_NAME_MAX + 1] = "";
-    refq_offer offer = REFQ_OFFERED;
-    refq_error err = {0};
-    if (refq_client_offer(client, queue, spec->task, &offer, nearest, &err) != REFQ_OK) {
-        return cli_fail(&err);
-    }
-    if (offer == REFQ_NOT_OFFERED) {
-        return refuse_unknown(queue, spec->task, nearest);
-    }
-    return offer == REFQ_NO_WORKERS ? check_queue(client, queue) : EX_OK;
 }
 
 /* `value` (JSON text) is put in as it is, so that it arrives as it was stored. */
@@ -245,10 +228,47 @@ static int wait_and_show(const cli_common *common, refq_client *client, int64_t 
 
 /* --- The command ------------------------------------------------------------------------------ */
 
+/* 1 when the known task's arguments differ; 0 also when they are gone. */
+static bool args_differ(refq_client *client, const refq_spec *spec, const refq_ref *known)
+{
+    refq_texts texts = {0};
+    refq_error err = {0};
+    if (refq_client_args(client, known, &texts, &err) != REFQ_OK) {
+        return false;
+    }
+    json_t *ours = json_loads(spec->args, JSON_ALLOW_NUL, NULL);
+    json_t *theirs = texts.n > 0 ? json_loads(texts.items[0], JSON_ALLOW_NUL, NULL) : NULL;
+    bool differ = ours != NULL && theirs != NULL && !json_equal(ours, theirs);
+    json_decref(theirs);
+    json_decref(ours);
+    refq_texts_free(&texts);
+    return differ;
+}
+
+/* A key used twice for different work is a mistake that would otherwise stay unseen. */
+static void tell_existing(refq_client *client, const refq_spec *spec, const refq_submitted *done)
+{
+    refq_task *task = NULL;
+    refq_error err = {0};
+    const char *name = NULL;
+    if (refq_client_status(client, &done->ref, &task, &err) == REFQ_OK) {
+        name = refq_task_field(task, "task");
+    }
+    if (name != NULL && strcmp(name, spec->task) != 0) {
+        cli_note("nothing was queued: this key belongs to another task, '%s', that is %s", name,
+                 refq_status_name(done->status));
+    } else {
+        cli_note("nothing was queued: this key belongs to a task that is %s%s",
+                 refq_status_name(done->status),
+                 args_differ(client, spec, &done->ref) ? " and has other arguments" : "");
+    }
+    refq_task_free(task);
+}
+
 static int submit(const cli_common *common, const struct submit_options *opt, refq_client *client,
                   const refq_spec *spec)
 {
-    int code = opt->force ? EX_OK : check_offer(client, spec);
+    int code = opt->force ? EX_OK : cli_offer_check(client, spec->ref.queue, spec->task);
     if (code != EX_OK) {
         return code;
     }
@@ -258,8 +278,7 @@ static int submit(const cli_common *common, const struct submit_options *opt, re
         return cli_fail(&err);
     }
     if (done.existed) {
-        cli_note("nothing was queued: this key belongs to a task that is %s",
-                 refq_status_name(done.status));
+        tell_existing(client, spec, &done);
     }
     if (opt->wait.given) {
         return wait_and_show(common, client, opt->wait.value, &done);
@@ -267,15 +286,13 @@ static int submit(const cli_common *common, const struct submit_options *opt, re
     return show_ref(common, &done, done.status);
 }
 
-static int run(const cli_common *common, const void *given, int argc, char **argv)
+static int submit_one(const cli_common *common, const struct submit_options *opt, const char *task)
 {
-    (void)argc;
-    const struct submit_options *opt = given;
     rqi_buf args = {0};
     refq_spec spec;
     refq_client *client = NULL;
     int code = cli_args_read(opt->args, &args);
-    code = code == EX_OK ? make_spec(opt, argv[0], &args, &spec) : code;
+    code = code == EX_OK ? make_spec(opt, task, &args, &spec) : code;
     code = code == EX_OK ? cli_connect(common, &client) : code;
     if (code == EX_OK) {
         code = submit(common, opt, client, &spec);
@@ -285,20 +302,63 @@ static int run(const cli_common *common, const void *given, int argc, char **arg
     return code;
 }
 
+static int submit_file(const cli_common *common, const struct submit_options *opt, const char *task)
+{
+    cli_bulk_options bulk = {.from = opt->from,
+                             .defaults = plain_spec(opt, task),
+                             .id_seed = opt->id_seed,
+                             .skip = opt->skip.value,
+                             .dry_run = opt->dry_run,
+                             .wait_full = opt->wait_full,
+                             .force = opt->force};
+    refq_error err = {0};
+    if (opt->args != NULL || opt->key != NULL || opt->wait.given) {
+        return cli_fail_as(EX_USAGE, "submit: --args, --key and --wait do not go with --from; each "
+                                     "line has its own \"args\" and \"key\"");
+    }
+    if (task != NULL && refq_name_check(task, &err) != REFQ_OK) {
+        return cli_fail_as(EX_USAGE, "%s", err.text);
+    }
+    int code = cli_queue_pick(opt->queue, &bulk.queue);
+    return code == EX_OK ? cli_bulk_submit(common, &bulk) : code;
+}
+
+static int run(const cli_common *common, const void *given, int argc, char **argv)
+{
+    const struct submit_options *opt = given;
+    const char *task = argc > 0 ? argv[0] : NULL;
+    bool bulk_only = opt->id_seed != NULL || opt->skip.given || opt->dry_run || opt->wait_full;
+    if (opt->from != NULL) {
+        return submit_file(common, opt, task);
+    }
+    if (bulk_only) {
+        return cli_fail_as(EX_USAGE, "submit: --id-seed, --skip, --dry-run and --wait-full go with "
+                                     "--from");
+    }
+    if (task == NULL) {
+        return cli_fail_as(EX_USAGE, "submit: TASK is missing (refq help submit)");
+    }
+    return submit_one(common, opt, task);
+}
+
 const cli_command cli_submit = {
     .name = "submit",
-    .operands = "TASK",
+    .operands = "[TASK]",
     .summary = "queue a task and print its reference",
     .about =
         "Queues a task. Prints its reference, or with --wait its value as JSON (the reference\n"
         "then goes to stderr; when the time is up it is printed on stdout after all).\n"
+        "With --from: a task for each line, an object with task, args, lane, delay, timeout,\n"
+        "start_within, max_retries, key, key_ttl, traceparent; TASK and the options stand for\n"
+        "what a line does not say. A file is checked as a whole first. When it stops, it says\n"
+        "how far it came and how to go on.\n"
         "Exit status: 0 done, 1 waited for it and it failed or was cancelled, 65 the arguments\n"
         "are malformed, 69 no worker offers the task or Redis is away, 75 not complete in time.\n",
     .example = "refq submit ocr_pdf --queue docs --args '{\"path\":\"scan.pdf\"}' --wait=30s",
     .options = options,
     .n_options = sizeof options / sizeof options[0],
     .options_size = sizeof(struct submit_options),
-    .min_operands = 1,
+    .min_operands = 0,
     .max_operands = 1,
     .run = run,
 };

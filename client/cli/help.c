@@ -33,14 +33,19 @@ static void put_option(rqi_buf *out, const cli_option *row)
     rqi_buf_addf(out, "%s\n", row->help);
 }
 
+static void put_rows(rqi_buf *out, const cli_option *rows, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        put_option(out, &rows[i]);
+    }
+}
+
 static void put_options(rqi_buf *out, const char *heading, const cli_option *rows, size_t n)
 {
     if (n > 0) {
         rqi_buf_addf(out, "\n%s:\n", heading);
     }
-    for (size_t i = 0; i < n; i++) {
-        put_option(out, &rows[i]);
-    }
+    put_rows(out, rows, n);
 }
 
 void cli_help_all(rqi_buf *out, const cli_command *const *commands, size_t n,
@@ -69,4 +74,23 @@ void cli_help_command(rqi_buf *out, const cli_command *command, const cli_group 
     put_options(out, "options", command->options, command->n_options);
     put_options(out, "options of every command", common->rows, common->n);
     rqi_buf_addf(out, "\nexample:\n  %s\n", command->example);
+}
+
+static bool is_verb_of(const cli_command *command, const char *group)
+{
+    size_t len = strlen(group);
+    return strncmp(command->name, group, len) == 0 && command->name[len] == ' ';
+}
+
+void cli_help_verbs(rqi_buf *out, const cli_command *const *commands, size_t n, const char *group)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (!is_verb_of(commands[i], group)) {
+            continue;
+        }
+        rqi_buf_addf(out, "%srefq %s%s%s [options]: %s\n", out->len > 0 ? "\n" : "",
+                     commands[i]->name, commands[i]->operands[0] != '\0' ? " " : "",
+                     commands[i]->operands, commands[i]->summary);
+        put_rows(out, commands[i]->options, commands[i]->n_options);
+    }
 }

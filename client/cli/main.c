@@ -84,6 +84,7 @@ static int show_help(const cli_command *command)
     rqi_buf text = {0};
     if (command != NULL) {
         cli_help_command(&text, command, &common);
+        cli_help_verbs(&text, commands, N_COMMANDS, command->name);
     } else {
         cli_help_all(&text, commands, N_COMMANDS, &common);
     }
@@ -133,6 +134,17 @@ static void add_verbs(rqi_buf *out, const char *group)
     }
 }
 
+/* A name that only begins commands: its help, when that is asked for. */
+static int show_group(const char *name, const rqi_buf *verbs, bool help)
+{
+    if (!help) {
+        return cli_fail_as(EX_USAGE, "'%s' needs one of: %s", name, rqi_buf_str(verbs));
+    }
+    rqi_buf text = {0};
+    cli_help_verbs(&text, commands, N_COMMANDS, name);
+    return show(&text);
+}
+
 static int unknown_name(const char *name)
 {
     const char *names[N_COMMANDS + 1];
@@ -147,15 +159,18 @@ static int unknown_name(const char *name)
     return cli_fail_as(EX_USAGE, "unknown command '%s'; did you mean '%s'?", name, nearest);
 }
 
-static int unknown_command(const char *name)
+static int unknown_command(const char *name, bool help)
 {
     rqi_buf verbs = {0};
     add_verbs(&verbs, name);
-    int code = verbs.len > 0
-                   ? cli_fail_as(EX_USAGE, "'%s' needs one of: %s", name, rqi_buf_str(&verbs))
-                   : unknown_name(name);
+    int code = verbs.len > 0 ? show_group(name, &verbs, help) : unknown_name(name);
     rqi_buf_done(&verbs);
     return code;
+}
+
+static bool asks_for_help(const char *word)
+{
+    return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
 }
 
 /* The value of an option that may stand alone has to be joined to it: easily forgotten. */
@@ -223,7 +238,7 @@ static int help_command(int argc, char **argv)
     }
     int words = 0;
     const cli_command *command = find_command(argc - 1, argv + 1, &words);
-    return command != NULL ? show_help(command) : unknown_command(argv[1]);
+    return command != NULL ? show_help(command) : unknown_command(argv[1], true);
 }
 
 static int run(int argc, char **argv)
@@ -248,7 +263,8 @@ static int run(int argc, char **argv)
     int words = 0;
     const cli_command *command = find_command(argc - first, argv + first, &words);
     if (command == NULL) {
-        return unknown_command(argv[first]);
+        bool help = first + 1 < argc && asks_for_help(argv[first + 1]);
+        return unknown_command(argv[first], common.help || help);
     }
     int skip = first + words - 1; /* the last word takes the place of a program's name */
     return run_command(command, &common, argc - skip, argv + skip);

@@ -65,22 +65,24 @@ json_t *cli_stats_json(const refq_stats *stats)
     return json;
 }
 
-static void add_rate(cli_table *table, const stats_row *row, int64_t now, const refq_stats *before,
-                     int64_t span_ms)
+/* The number, and how fast it grows. */
+static void add_number(cli_table *table, const stats_row *row, int64_t now,
+                       const refq_stats *before, int64_t span_ms)
 {
     int64_t grown = before != NULL ? now - number_of(before, row) : 0;
+    cli_tone tone = now != 0 ? row->tone : CLI_PLAIN;
     if (!row->since || grown <= 0 || span_ms <= 0) {
-        cli_table_add(table, CLI_PLAIN, " ");
+        cli_table_add(table, tone, "%lld", (long long)now);
         return;
     }
-    cli_table_add(table, CLI_PLAIN, "%.1f/s", (double)grown * 1000.0 / (double)span_ms);
+    cli_table_add(table, tone, "%lld (%.1f/s)", (long long)now,
+                  (double)grown * 1000.0 / (double)span_ms);
 }
 
 static void add_text(cli_table *table, const char *label, cli_tone tone, const char *text)
 {
     cli_table_add(table, CLI_BOLD, "%s", label);
     cli_table_add(table, tone, "%s", text);
-    cli_table_add(table, CLI_PLAIN, " ");
 }
 
 void cli_stats_rows(cli_table *table, const refq_stats *stats, const refq_stats *before,
@@ -93,8 +95,7 @@ void cli_stats_rows(cli_table *table, const refq_stats *stats, const refq_stats 
     for (size_t i = 0; i < N_ROWS; i++) {
         int64_t now = number_of(stats, &rows[i]);
         cli_table_add(table, CLI_BOLD, "%s", rows[i].label != NULL ? rows[i].label : rows[i].name);
-        cli_table_add(table, now != 0 ? rows[i].tone : CLI_PLAIN, "%lld", (long long)now);
-        add_rate(table, &rows[i], now, before, span_ms);
+        add_number(table, &rows[i], now, before, span_ms);
     }
     if (stats->oldest_ms > 0) {
         add_text(table, "oldest ready", CLI_PLAIN,

@@ -42,6 +42,16 @@ static void add_ref(cli_table *table, const struct row *row, const struct view *
     cli_table_add(table, CLI_PLAIN, "%s", refq_ref_format(refq_task_ref(view->task), ref));
 }
 
+/* Another task of the same queue, of which the record holds the hex part. */
+static void add_other(cli_table *table, const struct row *row, const struct view *view)
+{
+    const char *hex = refq_task_field(view->task, row->field);
+    if (hex != NULL) {
+        cli_table_add(table, CLI_BOLD, "%s", row->label);
+        cli_table_add(table, CLI_PLAIN, "%s:%s", refq_task_ref(view->task)->queue, hex);
+    }
+}
+
 static void add_queue(cli_table *table, const struct row *row, const struct view *view)
 {
     cli_table_add(table, CLI_BOLD, "%s", row->label);
@@ -112,7 +122,8 @@ static const struct row rows[] = {
     {"crashes", "crashes", add_text},
     {"reason", "reason", add_text},
     {"error", "error", add_error},
-    {"replaced by", "replaced_by", add_text},
+    {"replaces", "replaces", add_other},
+    {"replaced by", "replaced_by", add_other},
 };
 
 int cli_task_block(const refq_task *task, const char *error)
