@@ -528,6 +528,8 @@ START_TEST(an_old_server_is_told)
         {RQT_SEND, "*2\r\n$10\r\n1700000000\r\n$1\r\n0\r\n"},
         {RQT_EXPECT, "ZRANGE"},
         {RQT_SEND, "*0\r\n"},
+        {RQT_EXPECT, "SMEMBERS"},
+        {RQT_SEND, "*0\r\n"},
         {RQT_EXPECT, "SADD"},
         {RQT_SEND, ":1\r\n"},
         {RQT_EXPECT, "FCALL"},
