@@ -57,6 +57,7 @@ START_TEST(test_argv)
     expect_no_argv("{a}", "{\"a\":\"-x\"}", "'a' starts with '-'");
     expect_no_argv("{a}", "{\"a\":-5}", "'a' starts with '-'");
     expect_no_argv("{e}{a}", "{\"e\":\"\",\"a\":\"-x\"}", "'a' starts with '-'");
+    expect_no_argv("{e}-x", "{\"e\":\"\"}", "'{e}-x' of the command starts with '-'");
     expect_no_argv("{a}", "{}", "{a} in the command needs the argument 'a', which is missing");
     expect_no_argv("{a}", "{\"a\":null}", "which is null");
     expect_no_argv("{a}", "{\"a\":\"x\\u0000y\"}", "NUL");

@@ -206,6 +206,8 @@ START_TEST(test_pattern_check)
         {"", REFQ_ERR_INVALID, "has no group"},
         {"(a)\\1", REFQ_ERR_INVALID, "back-references such as \\1 are not supported"},
         {"(((a{1,250}){1,250}){1,250})", REFQ_ERR_LIMIT, "multiply to more than 1000"},
+        {"(a+++++++++++++++++++++)", REFQ_ERR_LIMIT, "multiply to more than 1000"},
+        {"((((((((((a+)+)+)+)+)+)+)+)+)+)", REFQ_ERR_LIMIT, "multiply to more than 1000"},
         {"(a{99999999999999999999})", REFQ_ERR_LIMIT, "multiply to more than 1000"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {

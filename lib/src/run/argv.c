@@ -227,6 +227,14 @@ static refq_err expand_element(rqi_strv *v, const char *element, const struct va
             return code;
         }
     }
+    /* An empty value uncovers the '-' that follows it. */
+    if (!values->allow_dash && element[0] != '-' && became_option(&v->text, start, start)) {
+        return rqi_fail(
+            err, REFQ_ERR_INVALID,
+            "'%.80s' of the command starts with '-' once its empty arguments are filled "
+            "in, so the program would take it for an option; allow_dash permits that",
+            element);
+    }
     rqi_strv_end(v);
     return REFQ_OK;
 }

@@ -8,8 +8,9 @@
  * 80 ms), so a chunk has a budget of one such line, and after a costly look there
  * is none for 20 times as long, measured in CPU time so that a busy machine does
  * not count. Two things of regcomp() are refused because they cost more than a
- * pattern's length tells: nested repetition counts, which are expanded in memory,
- * and back-references, which make matching exponential.
+ * pattern's length tells: nested repetitions, which are expanded in memory (a +
+ * is written as twice what it repeats), and back-references, which make matching
+ * exponential.
  */
 #include "run/scrape.h"
 
@@ -22,7 +23,7 @@
 #include <time.h>
 
 #define PATTERN_MAX   256
-#define COUNTS_MAX    1000 /* product of all repetition counts of a pattern */
+#define COUNTS_MAX    1000 /* product of all repetition counts of a pattern; a + counts 2 */
 #define LINES_A_CHUNK 64   /* that are looked at */
 #define COSTLY_US     2000 /* of CPU time for one chunk */
 #define PAUSE_FACTOR  20
@@ -51,17 +52,26 @@ static bool has_back_reference(const char *pattern)
     return false;
 }
 
-/* What the largest counts of all {n,m} multiply to, or more than COUNTS_MAX. */
+/* How often a repetition writes out what it repeats. */
+static unsigned long count_of(const char *repetition)
+{
+    if (*repetition == '+') {
+        return 2;
+    }
+    char *end = NULL;
+    unsigned long low = strtoul(repetition + 1, &end, 10);
+    unsigned long high = *end == ',' ? strtoul(end + 1, NULL, 10) : low;
+    unsigned long count = high > low ? high : low;
+    return count > COUNTS_MAX ? COUNTS_MAX + 1 : count > 0 ? count : 1;
+}
+
+/* What the counts of all repetitions multiply to, or more than COUNTS_MAX. Those that stand side by
+ * side only add up, but telling them apart would take a parser. */
 static unsigned long product_of_counts(const char *pattern)
 {
     unsigned long product = 1;
-    while ((pattern = strchr(pattern, '{')) != NULL && product <= COUNTS_MAX) {
-        pattern++;
-        char *end = NULL;
-        unsigned long low = strtoul(pattern, &end, 10);
-        unsigned long high = *end == ',' ? strtoul(end + 1, NULL, 10) : low;
-        unsigned long count = high > low ? high : low;
-        product *= count > COUNTS_MAX ? COUNTS_MAX + 1 : count > 0 ? count : 1;
+    for (; (pattern = strpbrk(pattern, "{+")) != NULL && product <= COUNTS_MAX; pattern++) {
+        product *= count_of(pattern);
     }
     return product;
 }
@@ -75,7 +85,7 @@ static refq_err check_size(const char *pattern, refq_error *err)
     if (product_of_counts(pattern) > COUNTS_MAX) {
         return rqi_fail(err, REFQ_ERR_LIMIT,
                         "progress: the repetition counts of the pattern multiply to more than %d; "
-                        "use + or * instead",
+                        "use * instead of + and {}",
                         COUNTS_MAX);
     }
     if (has_back_reference(pattern)) {
