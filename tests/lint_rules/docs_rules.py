@@ -44,12 +44,13 @@ class Section:
                     yield word, number
 
 
-def sections_of(file):
-    """By headings of the second level; what comes before them is a section without a title."""
+def sections_of(file, heading='## '):
+    """By headings, of the second level if not told otherwise; what comes before them has no title."""
     sections = [Section('', 0)]
     for number, line in enumerate(file.lines, 1):
-        if line.startswith('## '):
-            sections.append(Section(line[3:].strip(), number))
+        match = re.match(heading, line)
+        if match:
+            sections.append(Section(line[match.end():].strip(), number))
         else:
             sections[-1].lines.append(line)
     return sections
@@ -79,8 +80,8 @@ class Programs:
         text = help_of(refq)
         self.common = set(HELP_ROW.findall(text))
         block = re.search(r'^commands:\n((?:  .*\n|\n(?=  ))+)', text, re.M)
-        names = re.findall(r'^  ([a-z][a-z-]*)', block.group(1), re.M) if block else []
-        self.commands = {name: set(HELP_ROW.findall(help_of(refq, name))) | self.common
+        names = re.findall(r'^  ([a-z][a-z-]*(?: [a-z][a-z-]*)?)', block.group(1), re.M) if block else []
+        self.commands = {name: set(HELP_ROW.findall(help_of(refq, *name.split()))) | self.common
                          for name in names}
         self.worker = set(HELP_ROW.findall(help_of(worker)))
 
@@ -90,26 +91,53 @@ class Programs:
 
 # --- The command lines ------------------------------------------------------------------------
 
+NAME = re.compile(r'[a-z][a-z-]*(?: [a-z][a-z-]*)?')
+
+
+class Described:
+    """The sections of docs/CLI.md, and which commands each is about. A title names commands, with
+    commas or "and" between them; the first word of several ("dead" of "dead list") stands for all."""
+
+    def __init__(self, sections, offered):
+        self.offered = offered
+        self.about = [(section, self.commands_of(section.title)) for section in sections]
+
+    def commands_of(self, title):
+        found = []
+        for part in re.split(r',| and ', title.replace('`', '')):
+            match = NAME.match(part.strip())
+            name = match.group(0) if match else None
+            found += [c for c in self.offered if name and (c == name or c.startswith(name + ' '))]
+        return found
+
+    def sections_about(self, command):
+        """Those that name it; of those for its whole group only such that mention it."""
+        for section, commands in self.about:
+            if command in commands and (command in section.title or command in section.text()):
+                yield section
+
+
 @rule('cli')
 def command_line(tree):
     """docs/CLI.md has every command and option of the programs, and no others"""
     programs = Programs(tree)
-    sections = sections_of(need(tree, CLI))
+    sections = sections_of(need(tree, CLI), r'##+ ')
     offered = dict(programs.commands, **{'refq-worker': programs.worker})
+    described = Described(sections, offered)
     common = named(sections, 'Options')
     shared = {option for option, _ in common.options()} if common else set()
     yield from compare_common(programs, common)
     for name, options in offered.items():
-        section = named(sections, name)
-        if section is None:
+        about = list(described.sections_about(name))
+        if not about:
             yield CLI, 1, f"'{name}' has no section; add '## {name}'"
             continue
-        known = {option for option, _ in section.options()}
+        known = {option for section in about for option, _ in section.options()}
         if name != 'refq-worker':
             known |= shared
         for option in sorted(options - known):
-            yield CLI, section.line, f'{name} {option} is not described; add it to this section'
-    yield from invented(programs, offered, sections)
+            yield CLI, about[0].line, f'{name} {option} is not described; add it to this section'
+    yield from invented(programs, described)
 
 
 def compare_common(programs, common):
@@ -121,14 +149,12 @@ def compare_common(programs, common):
         yield CLI, common.line, f'{option} is not described; add it to this section'
 
 
-def invented(programs, offered, sections):
-    for section in sections:
-        first = (section.title.replace('`', '').split() or [''])[0]
-        is_command = re.fullmatch(r'[a-z][a-z-]*', first) is not None
-        if is_command and first not in offered:
-            yield CLI, section.line, f"no program has a command '{first}'; remove the section"
+def invented(programs, described):
+    for section, commands in described.about:
+        if not commands and re.match(r'[a-z]', section.title.replace('`', '')):
+            yield CLI, section.line, f"no program has a command '{section.title}'; remove the section"
             continue
-        known = offered.get(first, programs.all())
+        known = set().union(*(described.offered[c] for c in commands)) if commands else programs.all()
         for option, number in section.options():
             if option not in known:
                 yield CLI, number, f'{option} does not exist here; --help has what does'

@@ -15,6 +15,8 @@ HELP = {
 
 commands:
   submit TASK               queue a task
+  dead list                 list dead letters
+  dead purge [REF...]       remove them
 
 options of every command:
       --redis URL           server
@@ -24,6 +26,8 @@ options of every command:
 options:
   -q, --queue Q             where to queue it
 """,
+    'refq dead list': 'usage: refq dead list\n',
+    'refq dead purge': 'usage: refq dead purge\n\n      --all                 all of them\n',
     'refq-worker': 'Usage: refq-worker\n\n  --config FILE  the task file\n',
 }
 
@@ -39,7 +43,7 @@ CLEAN = {
     'worker/config.c': HEAD + 'static const rqi_key top_keys[] = {\n    {"queue", read_queue},\n};\n\n'
                               'static const char *server(void)\n{\n    return getenv("REFQ_REDIS");\n}\n',
     'docs/CLI.md': '# CLI\n\n## Options of every command\n\n`--redis`\n\n## submit TASK\n\n`--queue`\n\n'
-                   '## refq-worker\n\n`--config`\n',
+                   '## dead\n\n`dead list` and `dead purge --all`\n\n## refq-worker\n\n`--config`\n',
     'docs/CONFIG.md': '# Configuration\n\n## The task file\n\n| key |\n|---|\n| `queue` |\n\n'
                       "## The worker's options\n\n| option |\n|---|\n| `--config` |\n\n"
                       '## Environment variables\n\n| variable |\n|---|\n| `REFQ_REDIS` |\n',
@@ -119,6 +123,8 @@ BAD = {
          'docs/CLI.md'),
         ('an option of the worker', {'docs/CLI.md': CLEAN['docs/CLI.md'].replace('`--config`', '')}, 'docs/CLI.md'),
         ('an invented option', {'docs/CLI.md': CLEAN['docs/CLI.md'] + '`--fast`\n'}, 'docs/CLI.md'),
+        ('one of several commands', {'docs/CLI.md': CLEAN['docs/CLI.md'].replace('dead list', '')}, 'docs/CLI.md'),
+        ('an option of one of several', {'docs/CLI.md': CLEAN['docs/CLI.md'].replace('--all', '')}, 'docs/CLI.md'),
         ('an invented command', {'docs/CLI.md': CLEAN['docs/CLI.md'] + '\n## purge\n'}, 'docs/CLI.md'),
     ],
     'man': [
@@ -202,7 +208,7 @@ static void run(struct thing *t)
 }
 
 FAKE = """#!/bin/sh
-case "${{0##*/}} $1" in
+case "${{0##*/}} $*" in
 {cases}esac
 """
 
@@ -224,7 +230,7 @@ def fake_program(build, path, entries):
 
 
 def fake_build(build, symbol):
-    fake_program(build, 'client/refq', [('refq --help', HELP['refq']), ('refq submit', HELP['refq submit'])])
+    fake_program(build, 'client/refq', [(f'{name} --help', text) for name, text in HELP.items()])
     fake_program(build, 'worker/refq-worker', [('refq-worker --help', HELP['refq-worker'])])
     os.makedirs(os.path.join(build, 'lib'))
     subprocess.run(['cc', '-shared', '-fPIC', '-x', 'c', '-o', os.path.join(build, 'lib/librefq.so'), '-'],

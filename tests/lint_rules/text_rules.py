@@ -52,7 +52,7 @@ PATH = re.compile(r'(?<![\w.)}\]>/$*%?+\\-])(?<![A-Z] ")(?<!\w["\x27])/([A-Za-z]
 
 # Folders that every machine has, and names that are clearly invented.
 PLACES = set('bin dev etc lib lib64 opt proc run sbin srv sys usr var'.split())
-INVENTED = set('absolute no nonexistent path p some src'.split())
+INVENTED = set('absolute folder no nonexistent path p some src'.split())
 TEMPORARY = ('refq', 'ut_', 'it_', 'st_', 'fz_', 'rqt', '...')
 
 HOST = re.compile(r'\b((10|192\.168|172\.(1[6-9]|2\d|3[01]))(\.\d{1,3}){2,3}|[\w-]+\.(internal|intranet|corp|lan))\b')

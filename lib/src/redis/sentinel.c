@@ -9,8 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ONE_MOST_MS 1000 /* for one Sentinel: a machine that is gone must not hold up the others \
-                          */
+#define ONE_MOST_MS                                                              \
+    1000 /* for one Sentinel: a machine that is gone must not hold up the others \
+          */
 #define ONE_LEAST_MS 100
 
 struct rqi_sentinel {

@@ -1,5 +1,6 @@
 -- stats: the numbers of one queue. Writes nothing.
 -- KEYS  1 refq:{q}:meta
+-- ARGV  none
 -- REPLY now, then pairs of name and number
 
 local META_NUMBERS = { 'pending', 'processing', 'complete', 'failed', 'cancelled', 'retries', 'deaths',
