@@ -15,7 +15,7 @@
 static void expect_argv(const char *template, const char *args, bool dash, const char *want)
 {
     const char *argv[] = {"prog", template, NULL};
-    const rqi_template t = {.argv = argv, .output = "/folder/result", .allow_dash = dash};
+    const rqi_template t = {.argv = argv, .output = "out/result", .allow_dash = dash};
     rqi_strv v = {0};
     refq_bytes bytes = {.ptr = args, .len = strlen(args)};
     ck_assert_msg(rqi_argv_expand(&t, bytes, &v, &rqt_error) == REFQ_OK, "%s: %s", template,
@@ -51,7 +51,7 @@ START_TEST(test_argv)
     expect_argv("plain", "", false, "plain");
     expect_argv("", "{}", false, "");
     expect_argv("{a}", "{\"a\":\"-x\"}", true, "-x");
-    expect_argv("--to={@output}{a}", "{\"a\":1}", false, "--to=/folder/result1");
+    expect_argv("--to={@output}{a}", "{\"a\":1}", false, "--to=out/result1");
     expect_no_argv("{@output}", "{}", "{@output} in the command needs output: file");
     expect_no_argv("{@input}", "{}", "unbalanced");
     expect_no_argv("{a}", "{\"a\":\"-x\"}", "'a' starts with '-'");
