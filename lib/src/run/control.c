@@ -143,10 +143,23 @@ static bool take_ask(rqi_control *c, const json_t *body)
     return true;
 }
 
+static bool take_log(rqi_control *c, const json_t *body)
+{
+    const json_t *level = json_object_get(body, "level");
+    const json_t *line = json_object_get(body, "line");
+    bool good = c->calls.on_log != NULL && json_is_integer(level) && json_is_string(line) &&
+                json_integer_value(level) >= REFQ_LOG_DEBUG &&
+                json_integer_value(level) <= REFQ_LOG_ERROR;
+    if (good) {
+        c->calls.on_log(c->calls.arg, (int)json_integer_value(level), json_string_value(line));
+    }
+    return good;
+}
+
 static const struct {
     const char *name;
     bool (*take)(rqi_control *c, const json_t *body);
-} messages[] = {{"progress", take_progress}, {"ask", take_ask}};
+} messages[] = {{"progress", take_progress}, {"ask", take_ask}, {"log", take_log}};
 
 static bool take_line(rqi_control *c, const char *line, size_t len)
 {

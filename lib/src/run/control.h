@@ -25,6 +25,8 @@ typedef struct rqi_control_calls {
     /* A question, valid JSON; it is open until rqi_control_answer() or rqi_control_refuse(). NULL:
      * the program closed its end, so the question is open no more. */
     void (*on_ask)(void *arg, const char *json, size_t len);
+    /* {"log":{"level":1,"line":"event=..."}}; NULL: such a line is none that is known. */
+    void (*on_log)(void *arg, int level, const char *line);
     void *arg;
 } rqi_control_calls;
 

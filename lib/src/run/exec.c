@@ -1,22 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * DESIGN. An attempt is over when the keeper says so, not when the pipes close:
- * by then all processes of the program are gone, so what is left in the pipes is
- * read without waiting. Stopping has one ladder, TERM, a grace, KILL, for cancel
+ * DESIGN. One way to look after a process, whether it is an external program or
+ * a handler of this program (exec_state.h has what differs). An attempt is over when the keeper
+ * says so, not when the pipes close: by then all processes of the program are gone, so what is left
+ * in the pipes is read without waiting. Stopping has one ladder, TERM, a grace, KILL, for cancel
  * and timeout alike; a program that floods stdout gets KILL at once.
  */
-#include "run/exec.h"
+#include "run/exec_state.h"
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "run/argv.h"
-#include "run/control.h"
-#include "run/env.h"
-#include "run/keeper_wire.h"
-#include "run/pipes.h"
-#include "run/scrape.h"
-#include "run/tail.h"
-#include "run/verdict.h"
+#include "base/log.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -32,33 +26,6 @@
 #define READS_A_TURN       4  /* chunks of one stream; then other events get their turn */
 #define READS_AT_END       64 /* more than any pipe holds unless somebody still writes */
 
-struct stream {
-    rqi_exec *exec;
-    struct event *event; /* NULL once closed */
-};
-
-struct rqi_exec {
-    rqi_keeper *keeper;
-    rqi_exec_call call; /* only def, timeout_ms, log, callbacks: the rest was the caller's */
-    uint64_t id;
-    rqi_pipes pipes;
-    struct stream streams[RQI_LOG + 1];
-    struct event *timer; /* until stopping the timeout, then the grace */
-    int64_t deadline_ms; /* of the timeout, monotonic; 0 = none */
-    int64_t left_ms;     /* of the timeout while a question is open */
-    rqi_buf out;
-    rqi_buf folder; /* path; empty = none */
-    rqi_tail tail;
-    rqi_control control;
-    rqi_scrape *scrape; /* NULL = no pattern */
-    size_t max_output;
-    bool stopping; /* TERM was sent */
-    bool cancelled;
-    bool timed_out;
-    bool overflowed;
-    bool ended;
-};
-
 /* --- Stopping --------------------------------------------------------------------------------- */
 
 static void set_timer(rqi_exec *e, int64_t ms)
@@ -73,8 +40,13 @@ static void stop_program(rqi_exec *e)
         return;
     }
     e->stopping = true;
-    rqi_keeper_kill(e->keeper, e->id, SIGTERM);
-    int64_t grace = e->call.def->kill_grace_ms;
+    if (e->cancelled || !e->manner->term) {
+        rqi_control_cancel(&e->control);
+    }
+    if (e->manner->term) {
+        rqi_keeper_kill(e->keeper, e->id, SIGTERM);
+    }
+    int64_t grace = e->def.kill_grace_ms;
     set_timer(e, grace > 0 ? grace : KILL_GRACE_DEFAULT);
 }
 
@@ -97,7 +69,6 @@ void rqi_exec_cancel(rqi_exec *exec)
         return;
     }
     exec->cancelled = true;
-    rqi_control_cancel(&exec->control);
     stop_program(exec);
 }
 
@@ -105,7 +76,7 @@ void rqi_exec_cancel(rqi_exec *exec)
 
 static void close_stream(rqi_exec *e, int which)
 {
-    struct stream *s = &e->streams[which];
+    struct rqi_exec_stream *s = &e->streams[which];
     if (s->event != NULL) {
         event_free(s->event);
         s->event = NULL;
@@ -153,7 +124,7 @@ static void take_talk(rqi_exec *e, const char *data, size_t len)
 
 static void take_any_out(rqi_exec *e, const char *data, size_t len)
 {
-    (e->call.def->output == REFQ_OUTPUT_FILE ? take_talk : take_out)(e, data, len);
+    (e->def.output == REFQ_OUTPUT_FILE ? take_talk : take_out)(e, data, len);
 }
 
 static void (*const take[RQI_N_PIPES])(rqi_exec *e, const char *data, size_t len) = {
@@ -179,7 +150,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd;
     (void)what;
-    struct stream *s = arg;
+    struct rqi_exec_stream *s = arg;
     read_stream(s->exec, (int)(s - s->exec->streams), READS_A_TURN);
 }
 
@@ -227,6 +198,12 @@ static void on_ask(void *arg, const char *json, size_t len)
     e->call.on_ask(e->call.arg, json, len);
 }
 
+static void on_log(void *arg, int level, const char *line)
+{
+    const rqi_exec *e = arg;
+    rqi_log(e->call.log, (refq_log_level)level, "%s", line);
+}
+
 refq_err rqi_exec_answer(rqi_exec *exec, const char *json, size_t len)
 {
     refq_err code = rqi_control_answer(&exec->control, json, len);
@@ -267,7 +244,7 @@ static void finish(rqi_exec *e, const rqi_child_event *event)
     read_stream(e, RQI_OUT, READS_AT_END);
     read_stream(e, RQI_LOG, READS_AT_END);
     rqi_control_drain(&e->control, READS_AT_END);
-    rqi_ending ending = {.def = e->call.def,
+    rqi_ending ending = {.def = &e->def,
                          .event = event,
                          .cancelled = e->cancelled,
                          .timed_out = e->timed_out,
@@ -280,7 +257,7 @@ static void finish(rqi_exec *e, const rqi_child_event *event)
     }
     rqi_outcome outcome = {.retry_after_ms = -1};
     outcome.log_tail = rqi_tail_take(&e->tail);
-    rqi_verdict(&ending, &outcome);
+    e->manner->verdict(&ending, &outcome);
     rqi_exec_call call = e->call;
     exec_free(e);
     call.on_done(call.arg, &outcome);
@@ -302,7 +279,7 @@ static refq_err watch_streams(rqi_exec *e, refq_error *err)
     e->timer = base != NULL ? evtimer_new(base, on_timer, e) : NULL;
     bool good = e->timer != NULL;
     for (int i = RQI_OUT; good && i <= RQI_LOG; i++) {
-        struct stream *s = &e->streams[i];
+        struct rqi_exec_stream *s = &e->streams[i];
         s->exec = e;
         s->event = event_new(base, e->pipes.ours[i], EV_READ | EV_PERSIST, on_readable, s);
         good = s->event != NULL && event_add(s->event, NULL) == 0;
@@ -311,56 +288,11 @@ static refq_err watch_streams(rqi_exec *e, refq_error *err)
         return rqi_fail(err, REFQ_ERR_NOMEM, "cannot watch the pipes of a program");
     }
     e->control.log = e->call.log;
-    e->control.calls = (rqi_control_calls){.on_progress = on_progress, .on_ask = on_ask, .arg = e};
+    e->control.calls = (rqi_control_calls){.on_progress = on_progress,
+                                           .on_ask = on_ask,
+                                           .on_log = e->manner->logs ? on_log : NULL,
+                                           .arg = e};
     return rqi_control_open(&e->control, base, &e->pipes.ours[RQI_CONTROL], err);
-}
-
-static refq_err too_long(const rqi_strv *argv, const rqi_strv *env, refq_error *err)
-{
-    if (argv->text.err == REFQ_ERR_LIMIT || env->text.err == REFQ_ERR_LIMIT) {
-        return rqi_fail(err, REFQ_ERR_LIMIT,
-                        "the command line or the environment exceeds %zu KiB; pass large values on "
-                        "stdin instead",
-                        RQI_KEEPER_TEXT_MAX / 1024);
-    }
-    return rqi_fail(err, REFQ_ERR_NOMEM, "out of memory for a command line");
-}
-
-static refq_err spawn(rqi_exec *e, const rqi_exec_call *call, refq_error *err)
-{
-    const refq_exec_def *def = call->def;
-    rqi_strv argv = {.text = rqi_buf_make(RQI_KEEPER_TEXT_MAX)};
-    rqi_strv env = {.text = rqi_buf_make(RQI_KEEPER_TEXT_MAX)};
-    rqi_buf result = {0};
-    const char *output = NULL;
-    if (e->folder.len > 0) {
-        rqi_buf_addf(&result, "%s/" RQI_RESULT_NAME, rqi_buf_str(&e->folder));
-        output = rqi_buf_str(&result);
-    }
-    const rqi_template template = {
-        .argv = def->argv, .output = output, .allow_dash = def->allow_dash};
-    refq_err code = rqi_argv_expand(&template, call->args, &argv, err);
-    if (code == REFQ_OK) {
-        code = rqi_env_build(call, output, &env, err);
-    }
-    rqi_buf_done(&result);
-    if (code == REFQ_OK && (rqi_strv_make(&argv) == NULL || rqi_strv_make(&env) == NULL)) {
-        code = too_long(&argv, &env, err);
-    }
-    if (code == REFQ_OK) {
-        rqi_spawn order = {.argv = argv.ptr,
-                           .envp = env.ptr,
-                           .directory = def->directory,
-                           .folder = e->folder.len > 0 ? rqi_buf_str(&e->folder) : NULL,
-                           .limits = def->limits,
-                           .cb = on_child,
-                           .arg = e};
-        memcpy(order.fds, e->pipes.theirs, sizeof order.fds);
-        code = rqi_keeper_spawn(e->keeper, &order, &e->id, err);
-    }
-    rqi_strv_done(&argv);
-    rqi_strv_done(&env);
-    return code;
 }
 
 static size_t max_output_of(const refq_exec_def *def)
@@ -369,7 +301,25 @@ static size_t max_output_of(const refq_exec_def *def)
     return max < RQI_BUF_MAX ? max : RQI_BUF_MAX;
 }
 
-refq_err rqi_exec_start(rqi_keeper *keeper, const rqi_exec_call *call, rqi_exec **ret,
+refq_err rqi_exec_order(rqi_exec *e, rqi_spawn *order, refq_error *err)
+{
+    order->cb = on_child;
+    order->arg = e;
+    order->limits = e->def.limits;
+    memcpy(order->fds, e->pipes.theirs, sizeof order->fds);
+    return rqi_keeper_spawn(e->keeper, order, &e->id, err);
+}
+
+static void start_timeout(rqi_exec *e, int64_t ms)
+{
+    if (ms > 0) {
+        e->deadline_ms = rqi_mono_ms() + ms;
+        set_timer(e, ms);
+    }
+}
+
+refq_err rqi_exec_begin(rqi_keeper *keeper, const rqi_exec_call *call,
+                        const rqi_exec_manner *manner, const refq_bytes *input, rqi_exec **ret,
                         refq_error *err)
 {
     rqi_exec *e = calloc(1, sizeof *e);
@@ -377,37 +327,33 @@ refq_err rqi_exec_start(rqi_keeper *keeper, const rqi_exec_call *call, rqi_exec 
         return rqi_fail(err, REFQ_ERR_NOMEM, "out of memory for an attempt");
     }
     e->keeper = keeper;
+    e->manner = manner;
     e->control.fd = -1;
     e->call = *call;
-    e->max_output = max_output_of(call->def);
-    e->tail.max = call->def->log_tail;
-    bool piped = call->def->input == REFQ_INPUT_JSON;
-    refq_err code = rqi_pipes_open(&e->pipes, piped ? &call->args : NULL, err);
+    e->def = *call->def;
+    e->call.def = &e->def;
+    e->max_output = max_output_of(&e->def);
+    e->tail.max = e->def.log_tail;
+    refq_err code = rqi_pipes_open(&e->pipes, input, err);
     if (code != REFQ_OK) {
         free(e);
         return code;
     }
-    if (call->def->output == REFQ_OUTPUT_FILE) {
-        code = rqi_folder_name(&e->folder, err);
-    }
-    if (code == REFQ_OK && call->def->progress != NULL) {
-        code = rqi_scrape_new(call->def->progress, &e->scrape, err);
+    if (e->def.progress != NULL) {
+        code = rqi_scrape_new(e->def.progress, &e->scrape, err);
     }
     if (code == REFQ_OK) {
         code = watch_streams(e, err);
     }
     if (code == REFQ_OK) {
-        code = spawn(e, call, err);
+        code = manner->spawn(e, call, err);
     }
     if (code != REFQ_OK) {
         exec_free(e);
         return code;
     }
     rqi_pipes_close_theirs(&e->pipes);
-    if (call->timeout_ms > 0) {
-        e->deadline_ms = rqi_mono_ms() + call->timeout_ms;
-        set_timer(e, call->timeout_ms);
-    }
+    start_timeout(e, call->timeout_ms);
     *ret = e;
     return REFQ_OK;
 }
