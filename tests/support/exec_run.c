@@ -189,6 +189,7 @@ static void on_done(void *arg, rqi_outcome *outcome)
     run->done++;
     run->kind = outcome->kind;
     run->value_len = outcome->value.len;
+    run->retry_after_ms = outcome->retry_after_ms;
     (void)snprintf(run->value, sizeof run->value, "%s", rqi_buf_str(&outcome->value));
     (void)snprintf(run->error, sizeof run->error, "%s", outcome->error);
     (void)snprintf(run->tail, sizeof run->tail, "%s", rqi_buf_str(&outcome->log_tail));
@@ -201,22 +202,27 @@ static void on_log(void *arg, refq_log_level level, const char *line)
     run->n_debug += level == REFQ_LOG_DEBUG && strstr(line, "control_line_ignored") != NULL;
 }
 
+rqi_exec_call rqt_call(struct rqt_run *run)
+{
+    run->logger = (refq_logger){.fn = on_log, .arg = run};
+    return (rqi_exec_call){.ref_id = "docs:0123",
+                           .fence = "7-1",
+                           .attempt = 2,
+                           .traceparent = "00-aa-bb-01",
+                           .log = &run->logger,
+                           .on_progress = on_progress,
+                           .on_ask = run->askable ? on_ask : NULL,
+                           .on_done = on_done,
+                           .arg = run};
+}
+
 refq_err rqt_run_start(struct rqt_run *run, const refq_exec_def *def, const char *args,
                        int64_t timeout_ms)
 {
-    run->logger = (refq_logger){.fn = on_log, .arg = run};
-    rqi_exec_call call = {.def = def,
-                          .args = {.ptr = args, .len = strlen(args)},
-                          .ref_id = "docs:0123",
-                          .fence = "7-1",
-                          .attempt = 2,
-                          .traceparent = "00-aa-bb-01",
-                          .timeout_ms = timeout_ms,
-                          .log = &run->logger,
-                          .on_progress = on_progress,
-                          .on_ask = run->askable ? on_ask : NULL,
-                          .on_done = on_done,
-                          .arg = run};
+    rqi_exec_call call = rqt_call(run);
+    call.def = def;
+    call.args = (refq_bytes){.ptr = args, .len = strlen(args)};
+    call.timeout_ms = timeout_ms;
     return rqi_exec_start(rqt_keeper, &call, &run->exec, &rqt_error);
 }
 

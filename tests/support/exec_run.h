@@ -26,6 +26,7 @@ struct rqt_run {
     char value[8192]; /* its start */
     size_t value_len;
     char error[RQI_ERROR_MAX];
+    int64_t retry_after_ms;
     char tail[65536 + 1];
     int marked; /* processes with `mark` when the end was reported */
     const char *mark;
@@ -54,6 +55,9 @@ void rqt_keeper_down(void);
 
 /* Writes an executable (by mode) shell script into the folder. */
 void rqt_script(const char *name, const char *body, mode_t mode);
+
+/* A call whose callbacks fill in *run; what to run is left to the caller. */
+rqi_exec_call rqt_call(struct rqt_run *run);
 
 /* Starts a run; its callbacks fill in *run. */
 refq_err rqt_run_start(struct rqt_run *run, const refq_exec_def *def, const char *args,

@@ -9,9 +9,11 @@
 #include <check.h>
 #include <event2/event.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static struct event_base *base;
 static rqi_executor *executor;
@@ -405,6 +407,88 @@ START_TEST(the_last_reference_frees_the_registry)
 }
 END_TEST
 
+/* --- Handlers in children --------------------------------------------------------------------- */
+
+static refq_err tell_pid(refq_ctx *ctx, void *arg)
+{
+    char text[32];
+    (void)arg;
+    (void)refq_ctx_progress(ctx, 1, 2, NULL);
+    (void)snprintf(text, sizeof text, "%d", (int)getpid());
+    return refq_ctx_return_json(ctx, text);
+}
+
+static refq_err crash(refq_ctx *ctx, void *arg)
+{
+    (void)ctx;
+    (void)arg;
+    (void)raise(SIGKILL);
+    return REFQ_OK;
+}
+
+/* The executor that forks children has to come after the handlers. */
+static void restart_with_children(void)
+{
+    refq_error err;
+    const rqi_executor_options o = {.base = base, .threads = 2, .log = &logger, .programs = true};
+    rqi_executor_free(executor);
+    ck_assert_msg(rqi_executor_new(&o, &executor, &err) == REFQ_OK, "%s", err.text);
+}
+
+static long run_for_pid(const char *name, bool in_child)
+{
+    struct owner o = {0};
+    make(&o, name);
+    o.run.in_child = in_child;
+    run_to_the_end(&o);
+    ck_assert_msg(o.run.outcome.kind == RQI_DONE, "%s", o.run.outcome.error);
+    long pid = strtol(rqi_buf_str(&o.run.outcome.value), NULL, 10);
+    rqi_run_clear(&o.run);
+    return pid;
+}
+
+START_TEST(a_handler_runs_in_a_child)
+{
+    refq_error err;
+    const refq_task_def def = {.struct_size = sizeof def, .name = "always", .child = true};
+    ck_assert_int_eq(
+        refq_handlers_add_function(handlers, &def, REFQ_RUN_THREAD, tell_pid, NULL, &err), REFQ_OK);
+    ck_assert(rqi_handlers_have_programs(handlers));
+    add("inline", REFQ_RUN_INLINE, tell_pid, 0);
+    restart_with_children();
+    ck_assert_int_ne(run_for_pid("always", false), getpid());
+    ck_assert_int_ne(run_for_pid("inline", true), getpid());
+}
+END_TEST
+
+START_TEST(a_crash_is_no_failure)
+{
+    add("crash", REFQ_RUN_THREAD, crash, 0);
+    restart_with_children();
+    struct owner o = {0};
+    make(&o, "crash");
+    o.run.in_child = true;
+    run_to_the_end(&o);
+    ck_assert_int_eq(o.run.outcome.kind, RQI_CRASHED);
+    ck_assert_str_eq(o.run.outcome.error, "the handler crashed: signal 9 (Killed)");
+    rqi_run_clear(&o.run);
+}
+END_TEST
+
+START_TEST(a_child_asks_too)
+{
+    add("ask", REFQ_RUN_THREAD, ask, 0);
+    restart_with_children();
+    struct owner o = {.reply = "5"};
+    make(&o, "ask");
+    o.run.in_child = true;
+    run_to_the_end(&o);
+    ck_assert_int_eq(o.run.outcome.kind, RQI_DONE);
+    ck_assert_str_eq(rqi_buf_str(&o.run.outcome.value), "5");
+    rqi_run_clear(&o.run);
+}
+END_TEST
+
 int main(void)
 {
     TCase *c = tcase_create("executor");
@@ -423,6 +507,9 @@ int main(void)
     tcase_add_test(c, a_log_line_carries_the_reference);
     tcase_add_test(c, a_registry_refuses_what_cannot_work);
     tcase_add_test(c, the_last_reference_frees_the_registry);
+    tcase_add_test(c, a_handler_runs_in_a_child);
+    tcase_add_test(c, a_crash_is_no_failure);
+    tcase_add_test(c, a_child_asks_too);
     Suite *s = suite_create("ut_executor");
     suite_add_tcase(s, c);
     SRunner *r = srunner_create(s);

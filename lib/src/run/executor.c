@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "codec/args.h"
+#include "run/child.h"
 #include "run/ctx.h"
 #include "run/executor_state.h"
 #include "run/pool.h"
@@ -45,7 +46,7 @@ static void on_notify(evutil_socket_t fd, short what, void *arg)
     }
 }
 
-/* --- External programs ------------------------------------------------------------------------ */
+/* --- Processes -------------------------------------------------------------------------------- */
 
 static void on_exec_progress(void *arg, int64_t current, int64_t total, const char *message)
 {
@@ -85,18 +86,28 @@ static rqi_outcome_kind kind_of(refq_err rc)
     return rc == REFQ_ERR_INVALID || rc == REFQ_ERR_LIMIT ? RQI_PERMANENT : RQI_RETRYABLE;
 }
 
-static void run_exec(rqi_run *run)
+static refq_err start_program(rqi_run *run, rqi_exec_call *call, refq_error *err)
+{
+    char ref[REFQ_REF_MAX + 1];
+    call->def = &run->handler->exec;
+    call->args = rqi_buf_bytes(&run->json);
+    call->ref_id = refq_ref_format(&run->ref, ref);
+    call->fence = run->fence;
+    call->attempt = run->number;
+    call->traceparent = run->traceparent[0] != '\0' ? run->traceparent : NULL;
+    return rqi_exec_start(run->executor->keeper, call, &run->exec, err);
+}
+
+static refq_err start_child(rqi_run *run, rqi_exec_call *call, refq_error *err)
+{
+    return rqi_child_start(run->executor->keeper, run, call, &run->exec, err);
+}
+
+static void run_process(rqi_run *run, refq_err (*start)(rqi_run *, rqi_exec_call *, refq_error *))
 {
     refq_error err;
     rqi_executor *x = run->executor;
-    char ref[REFQ_REF_MAX + 1];
     rqi_exec_call call = {
-        .def = &run->handler->exec,
-        .args = rqi_buf_bytes(&run->json),
-        .ref_id = refq_ref_format(&run->ref, ref),
-        .fence = run->fence,
-        .attempt = run->number,
-        .traceparent = run->traceparent[0] != '\0' ? run->traceparent : NULL,
         .timeout_ms = run->timeout_ms,
         .log = x->o.log,
         .on_progress = on_exec_progress,
@@ -109,7 +120,7 @@ static void run_exec(rqi_run *run)
         end_run(run);
         return;
     }
-    refq_err rc = rqi_exec_start(x->keeper, &call, &run->exec, &err);
+    refq_err rc = start(run, &call, &err);
     if (rc == REFQ_ERR_CLOSED) {
         end_without_keeper(run);
         return;
@@ -178,8 +189,10 @@ void rqi_run_start(rqi_executor *executor, rqi_run *run)
     if (run->timeout_ms == 0) {
         run->timeout_ms = run->handler->def.timeout_ms;
     }
+    bool child =
+        run->handler->kind != RQI_HANDLER_EXEC && (run->in_child || run->handler->def.child);
     /* An inline handler is for tiny work: it decodes only when it asks, and no timer reaches it. */
-    if (run->handler->kind == RQI_HANDLER_INLINE) {
+    if (run->handler->kind == RQI_HANDLER_INLINE && !child) {
         run_function(run);
         return;
     }
@@ -190,7 +203,9 @@ void rqi_run_start(rqi_executor *executor, rqi_run *run)
     }
     run->deadline_ms = run->timeout_ms > 0 ? rqi_mono_ms() + run->timeout_ms : 0;
     if (run->handler->kind == RQI_HANDLER_EXEC) {
-        run_exec(run);
+        run_process(run, start_program);
+    } else if (child) {
+        run_process(run, start_child);
     } else {
         run_function(run);
     }

@@ -21,8 +21,8 @@ typedef struct rqi_executor rqi_executor;
 typedef struct rqi_executor_options {
     struct event_base *base; /* borrowed */
     unsigned threads;        /* C handlers at a time */
-    bool programs;           /* external programs may be run: a keeper is forked */
-    const refq_logger *log;  /* borrowed; may be NULL */
+    bool programs; /* programs, and C handlers in children, may be run: a keeper is forked */
+    const refq_logger *log; /* borrowed; may be NULL */
     /* The keeper has died: no program can be run any more. Those that ran were told as
      * RQI_CANCELLED with stop RQI_STOP_DRAIN. May be NULL. */
     void (*on_broken)(void *arg);

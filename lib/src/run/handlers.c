@@ -25,6 +25,8 @@ struct refq_handlers {
     size_t n;
 };
 
+static atomic_ulong last_serial;
+
 static const refq_backoff default_backoff = {.base_ms = 1000, .factor = 2, .cap_ms = 60000};
 
 static refq_err check_def(const refq_task_def *def, refq_error *err)
@@ -107,6 +109,7 @@ static rqi_handler *handler_copy(rqi_handler_kind kind, const refq_task_def *def
         return NULL;
     }
     h->kind = kind;
+    h->serial = atomic_fetch_add(&last_serial, 1) + 1;
     h->def = *def;
     h->def.name = copy(def->name, &ok);
     h->def.description = copy(def->description, &ok);
@@ -185,11 +188,16 @@ const rqi_handler *rqi_handlers_at(const refq_handlers *set, size_t i)
 bool rqi_handlers_have_programs(const refq_handlers *set)
 {
     for (size_t i = 0; i < set->n; i++) {
-        if (set->items[i]->kind == RQI_HANDLER_EXEC) {
+        if (set->items[i]->kind == RQI_HANDLER_EXEC || set->items[i]->def.child) {
             return true;
         }
     }
     return false;
+}
+
+unsigned long rqi_handlers_serial(void)
+{
+    return atomic_load(&last_serial);
 }
 
 void rqi_handlers_seal(refq_handlers *set)

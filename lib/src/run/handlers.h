@@ -17,6 +17,7 @@ typedef struct rqi_handler {
     refq_exec_def exec; /* owned copy; RQI_HANDLER_EXEC only */
     refq_handler fn;    /* the others */
     void *arg;
+    unsigned long serial; /* rises with each handler of the process */
 } rqi_handler;
 
 /* Checks and copies. *ret (borrowed) is the new handler. */
@@ -29,7 +30,10 @@ const rqi_handler *rqi_handlers_find(const refq_handlers *set, const char *name)
 size_t rqi_handlers_count(const refq_handlers *set);
 const rqi_handler *rqi_handlers_at(const refq_handlers *set, size_t i);
 
-/* Whether they need a keeper. */
+/* The serial of the last handler that was made. */
+unsigned long rqi_handlers_serial(void);
+
+/* Whether they need a keeper: programs, and handlers in a child process. */
 bool rqi_handlers_have_programs(const refq_handlers *set);
 
 /* From now on nothing can be added: threads read the set without a lock. */

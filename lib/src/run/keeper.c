@@ -11,6 +11,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "run/handlers.h"
 #include "run/keeper_main.h"
 #include "run/keeper_wire.h"
 
@@ -44,6 +45,7 @@ struct waiting {
 struct rqi_keeper {
     void (*gone_cb)(void *arg); /* NULL = nobody wants to know */
     void *gone_arg;
+    unsigned long serial;
     int socket;
     pid_t pid;
     bool gone;
@@ -289,7 +291,8 @@ static uint32_t add_strings(rqi_buf *text, char *const *strings)
 
 static refq_err compose(const rqi_spawn *spawn, uint64_t id, rqi_buf *message, refq_error *err)
 {
-    rqi_order order = {.kind = RQI_ORDER_SPAWN, .id = id, .limits = spawn->limits};
+    rqi_order order = {
+        .kind = spawn->calls ? RQI_ORDER_CALL : RQI_ORDER_SPAWN, .id = id, .limits = spawn->limits};
     *message = rqi_buf_make(sizeof order + RQI_KEEPER_TEXT_MAX);
     rqi_buf_add(message, &order, sizeof order);
     if (spawn->directory != NULL) {
@@ -385,6 +388,7 @@ static refq_err fork_keeper(rqi_keeper *k, refq_error *err)
     }
     int size = SOCKET_BUFFER;
     (void)setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+    k->serial = rqi_handlers_serial();
     pid_t worker = getpid();
     pid_t pid = fork();
     if (pid == 0) {
@@ -427,6 +431,11 @@ refq_err rqi_keeper_attach(rqi_keeper *keeper, struct event_base *base, refq_err
     }
     keeper->base = base;
     return REFQ_OK;
+}
+
+unsigned long rqi_keeper_serial(const rqi_keeper *keeper)
+{
+    return keeper->serial;
 }
 
 struct event_base *rqi_keeper_base(const rqi_keeper *keeper)

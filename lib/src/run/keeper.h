@@ -69,6 +69,7 @@ typedef struct rqi_spawn {
     const char *directory; /* NULL = the keeper's */
     const char *folder;    /* made for the program, removed after it; NULL = none */
     refq_exec_limits limits;
+    bool calls; /* a handler is called (child.h), nothing is executed: argv and envp are not used */
     int fds[4]; /* become 0, 1, 2, 3 in the program; stay owned by the caller */
     rqi_child_cb
         cb; /* REFUSED; or STARTED, then ENDED; or LOST at any time: always one last call */
@@ -81,6 +82,9 @@ refq_err rqi_keeper_start(rqi_keeper **ret, refq_error *err);
 
 /* Lets callbacks come from this loop. Before the first spawn. `base` is borrowed. */
 refq_err rqi_keeper_attach(rqi_keeper *keeper, struct event_base *base, refq_error *err);
+
+/* The last handler that existed when the keeper was forked (rqi_handler.serial). */
+unsigned long rqi_keeper_serial(const rqi_keeper *keeper);
 
 /* The attached loop; NULL before that. */
 struct event_base *rqi_keeper_base(const rqi_keeper *keeper);

@@ -125,7 +125,8 @@ static void free_slot(struct keeper *k, uint64_t id)
 static void on_spawn(struct keeper *k, const int fds[4])
 {
     const rqi_order *order = &k->message.order;
-    rqi_job job = {.id = order->id, .limits = order->limits};
+    rqi_job job = {
+        .id = order->id, .limits = order->limits, .calls = order->kind == RQI_ORDER_CALL};
     char *text = k->message.text;
     if (order->has_directory) {
         job.directory = text;

@@ -18,7 +18,11 @@
 #define RQI_KEEPER_TEXT_MAX ((size_t)96 * 1024) /* bytes of all strings of one order */
 #define RQI_KEEPER_STRINGS  4096                /* strings of one order, argv and envp together */
 
-typedef enum rqi_order_kind { RQI_ORDER_SPAWN = 1, RQI_ORDER_KILL } rqi_order_kind;
+typedef enum rqi_order_kind {
+    RQI_ORDER_SPAWN = 1,
+    RQI_ORDER_CALL, /* as RQI_ORDER_SPAWN, but a handler is called */
+    RQI_ORDER_KILL
+} rqi_order_kind;
 
 typedef struct rqi_order {
     rqi_order_kind kind;
@@ -44,6 +48,7 @@ typedef struct rqi_job {
     const char *directory; /* NULL = the keeper's */
     const char *folder;    /* NULL = none */
     refq_exec_limits limits;
+    bool calls;
     int fds[4];
 } rqi_job;
 

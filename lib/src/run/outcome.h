@@ -12,7 +12,8 @@ typedef enum rqi_outcome_kind {
     RQI_DONE = 0,  /* value holds the result: valid JSON text */
     RQI_RETRYABLE, /* failed; another attempt may succeed */
     RQI_PERMANENT, /* failed; another attempt would fail too */
-    RQI_CANCELLED  /* ended because it was told to */
+    RQI_CANCELLED, /* ended because it was told to */
+    RQI_CRASHED    /* a C handler took its own process down: a death, no failure */
 } rqi_outcome_kind;
 
 #define RQI_ERROR_MAX 2048 /* bytes of an error text */

@@ -6,6 +6,7 @@
  */
 #include "run/program.h"
 
+#include "run/child_main.h"
 #include "run/limits.h"
 
 #include <errno.h>
@@ -88,6 +89,10 @@ static _Noreturn void become(const rqi_job *job, int tell, pid_t parent)
     sigset_t none;
     (void)sigemptyset(&none);
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
+    if (job->calls) {
+        (void)close(tell);
+        rqi_child_main();
+    }
     environ = job->envp; /* where execvpe() looks for PATH */
     (void)execvpe(job->argv[0], job->argv, job->envp);
     give_up(tell, "exec");

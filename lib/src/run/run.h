@@ -42,6 +42,7 @@ struct rqi_run {
     char fence[RQI_FENCE_MAX + 1];
     char task[REFQ_NAME_MAX + 1];
     unsigned number;    /* of the attempt, from 1 */
+    bool in_child;      /* a C handler: in a child process, whatever its definition says */
     int64_t timeout_ms; /* 0 = what the handler's definition says, which is put here */
     char traceparent[65];
     rqi_buf args; /* codec byte, msgpack; owned */

@@ -19,7 +19,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#define LINE_SHOWN 1024 /* bytes of the last stderr line in an error */
+#define LINE_SHOWN (RQI_WORDS_MAX - 16)
 
 static const struct {
     int error;
@@ -65,8 +65,7 @@ static void refused(const rqi_ending *e, rqi_outcome *outcome)
     }
 }
 
-/* ": <last line of stderr>", or nothing. */
-static void last_words(const rqi_outcome *outcome, char *out, size_t size)
+void rqi_verdict_words(const rqi_outcome *outcome, char *out, size_t size)
 {
     size_t len = 0;
     const char *text = rqi_buf_str(&outcome->log_tail);
@@ -109,11 +108,11 @@ static bool hit_limit(const rqi_ending *e, rqi_outcome *outcome)
 
 static void ended(const rqi_ending *e, rqi_outcome *outcome)
 {
-    char words[LINE_SHOWN + 16];
+    char words[RQI_WORDS_MAX];
     if (hit_limit(e, outcome)) {
         return;
     }
-    last_words(outcome, words, sizeof words);
+    rqi_verdict_words(outcome, words, sizeof words);
     int status = e->event->status;
     if (WIFSIGNALED(status)) {
         rqi_outcome_fail(outcome, RQI_RETRYABLE, "killed by signal %d (%s)%s", WTERMSIG(status),
@@ -133,13 +132,11 @@ static void ended(const rqi_ending *e, rqi_outcome *outcome)
                      "exit %d%s", code, words);
 }
 
-void rqi_verdict(const rqi_ending *e, rqi_outcome *outcome)
+bool rqi_verdict_early(const rqi_ending *e, rqi_outcome *outcome)
 {
     char duration[32];
     if (e->cancelled) {
         rqi_outcome_fail(outcome, RQI_CANCELLED, "cancelled");
-    } else if (e->event->kind == RQI_CHILD_REFUSED) {
-        refused(e, outcome);
     } else if (e->event->kind == RQI_CHILD_LOST) {
         outcome->lost = true;
         rqi_outcome_fail(outcome, RQI_RETRYABLE,
@@ -154,6 +151,19 @@ void rqi_verdict(const rqi_ending *e, rqi_outcome *outcome)
                          rqi_format_duration(duration, sizeof duration, e->timeout_ms));
     } else if (e->out->err != REFQ_OK) {
         rqi_outcome_fail(outcome, RQI_RETRYABLE, "the worker is out of memory for the output");
+    } else {
+        return false;
+    }
+    return true;
+}
+
+void rqi_verdict(const rqi_ending *e, rqi_outcome *outcome)
+{
+    if (rqi_verdict_early(e, outcome)) {
+        return;
+    }
+    if (e->event->kind == RQI_CHILD_REFUSED) {
+        refused(e, outcome);
     } else {
         ended(e, outcome);
     }

@@ -25,6 +25,14 @@ typedef struct rqi_ending {
     rqi_buf *out; /* stdout; its content is taken when it becomes the value */
 } rqi_ending;
 
+#define RQI_WORDS_MAX 1040 /* bytes of the last line of stderr in an error */
+
+/* ": <last line of stderr>", or nothing. */
+void rqi_verdict_words(const rqi_outcome *outcome, char *out, size_t size);
+
+/* The ends that have nothing to do with what the process itself says; false for all others. */
+bool rqi_verdict_early(const rqi_ending *ending, rqi_outcome *outcome);
+
 /* Fills in kind, value and error; outcome->log_tail is set already. */
 void rqi_verdict(const rqi_ending *ending, rqi_outcome *outcome);
 
