@@ -58,6 +58,7 @@ extern const cli_command cli_logs;
 extern const cli_command cli_show;
 extern const cli_command cli_answer;
 extern const cli_command cli_events;
+extern const cli_command cli_doctor;
 
 /* Starts a client as the common options say. Returns an exit status. */
 int cli_connect(const cli_common *common, refq_client **ret_client);

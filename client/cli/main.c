@@ -33,6 +33,7 @@ static const cli_command *const commands[] = {
     &cli_queues,        &cli_stats,          &cli_pause,
     &cli_resume,        &cli_limit,          &cli_workers,
     &cli_workers_quiet, &cli_workers_resume, &cli_workers_drain,
+    &cli_doctor,
 };
 
 #define N_COMMANDS (sizeof commands / sizeof commands[0])
