@@ -5,9 +5,9 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/rand.h"
+#include "redis/handshake.h"
 #include "redis/reader.h"
 #include "redis/request.h"
-#include "redis/secret.h"
 #include "redis/sentinel.h"
 #include "redis/stream.h"
 
@@ -286,12 +286,10 @@ static void on_handshake(void *arg, const refq_error *err, const redisReply *rep
     }
 }
 
-/* A Sentinel may be behind, and a server that was the master until a moment ago still answers. */
 static void on_role(void *arg, const refq_error *err, const redisReply *reply)
 {
     rqi_conn *c = arg;
-    rqi_cursor cur = rqi_cursor_of(reply);
-    if (c->state != CONN_HANDSHAKE || err != NULL || strcmp(rqi_next_str(&cur), "master") == 0) {
+    if (c->state != CONN_HANDSHAKE || err != NULL || rqi_role_is_master(reply)) {
         on_handshake(arg, err, reply);
         return;
     }
@@ -302,65 +300,31 @@ static void on_role(void *arg, const refq_error *err, const redisReply *reply)
     drop(c, &why);
 }
 
-static void send_handshake(rqi_conn *c, rqi_cmd *cmd, rqi_reply_cb cb)
+static refq_err send_step(void *arg, rqi_cmd *cmd, rqi_step step)
 {
+    rqi_conn *c = arg;
     char *bytes = NULL;
     size_t len = 0;
-    rqi_request *r = rqi_request_new(-1, cb, c);
+    rqi_request *r = rqi_request_new(-1, step == RQI_STEP_ROLE ? on_role : on_handshake, c);
     if (r == NULL || rqi_cmd_encode(cmd, &bytes, &len) != REFQ_OK) {
-        free(r);
-        return;
+        rqi_request_free(r);
+        return REFQ_ERR_NOMEM;
     }
     rqi_stream_write(c->stream, bytes, len);
     rqi_cmd_bytes_free(bytes);
     TAILQ_INSERT_TAIL(&c->sent, r, link);
     c->handshakes++;
-    rqi_cmd_clear(cmd);
-}
-
-/* A user without a password may be one that needs none. */
-static refq_err send_login(rqi_conn *c, rqi_cmd *cmd, refq_error *err)
-{
-    char password[RQI_PASSWORD_MAX + 1];
-    const char *user = c->url.login.user;
-    refq_err rc = rqi_login_password(&c->url.login, password, err);
-    if (rc != REFQ_OK || (user[0] == '\0' && password[0] == '\0')) {
-        return rc;
-    }
-    rqi_cmd_adds(cmd, "AUTH");
-    if (user[0] != '\0') {
-        rqi_cmd_adds(cmd, user);
-    }
-    rqi_cmd_adds(cmd, password);
-    send_handshake(c, cmd, on_handshake);
-    explicit_bzero(password, sizeof password);
     return REFQ_OK;
 }
 
 static void on_open(void *arg)
 {
     rqi_conn *c = arg;
-    rqi_cmd cmd = {0};
     refq_error err;
     c->state = CONN_HANDSHAKE;
-    if (send_login(c, &cmd, &err) != REFQ_OK) {
+    if (rqi_handshake(&c->url, c->name, send_step, c, &err) != REFQ_OK) {
         drop(c, &err);
-        return;
     }
-    if (c->url.db != 0) {
-        rqi_cmd_adds(&cmd, "SELECT");
-        rqi_cmd_addi(&cmd, c->url.db);
-        send_handshake(c, &cmd, on_handshake);
-    }
-    rqi_cmd_adds(&cmd, "CLIENT");
-    rqi_cmd_adds(&cmd, "SETNAME");
-    rqi_cmd_adds(&cmd, c->name);
-    send_handshake(c, &cmd, on_handshake);
-    if (c->sentinel != NULL) {
-        rqi_cmd_adds(&cmd, "ROLE");
-        send_handshake(c, &cmd, on_role);
-    }
-    rqi_cmd_done(&cmd);
 }
 
 /* --- Reading ---------------------------------------------------------------------------------- */
@@ -587,38 +551,6 @@ refq_err rqi_conn_new(const rqi_conn_options *options, rqi_conn **ret, refq_erro
     return REFQ_OK;
 }
 
-struct late_error {
-    rqi_reply_cb cb;
-    void *arg;
-    refq_err code;
-};
-
-static void deliver_late_error(evutil_socket_t fd, short what, void *arg)
-{
-    (void)fd;
-    (void)what;
-    struct late_error *late = arg;
-    refq_error err;
-    (void)rqi_fail(&err, late->code,
-                   late->code == REFQ_ERR_FULL
-                       ? "too much is queued for Redis already; try again later"
-                       : "out of memory");
-    late->cb(late->arg, &err, NULL);
-    free(late);
-}
-
-/* A request that cannot be queued still gets its callback from the loop. */
-static void refuse(rqi_conn *c, refq_err code, rqi_reply_cb cb, void *arg)
-{
-    struct timeval now = {0};
-    struct late_error *late = malloc(sizeof *late);
-    if (late == NULL) {
-        return;
-    }
-    *late = (struct late_error){cb, arg, code};
-    (void)event_base_once(c->base, -1, EV_TIMEOUT, deliver_late_error, late, &now);
-}
-
 static size_t queued_bytes(const rqi_conn *c)
 {
     size_t out = c->stream != NULL ? rqi_stream_queued(c->stream) : 0;
@@ -635,12 +567,12 @@ void rqi_conn_send_bytes(rqi_conn *c, const char *bytes, size_t len, int64_t tim
         return;
     }
     if (queued_bytes(c) + len > RQI_OUT_MAX) {
-        refuse(c, REFQ_ERR_FULL, cb, arg);
+        rqi_request_refuse(c->base, REFQ_ERR_FULL, cb, arg);
         return;
     }
     rqi_request *r = rqi_request_new(timeout_ms != 0 ? timeout_ms : c->timeout_ms, cb, arg);
     if (r == NULL) {
-        refuse(c, REFQ_ERR_NOMEM, cb, arg);
+        rqi_request_refuse(c->base, REFQ_ERR_NOMEM, cb, arg);
         return;
     }
     if (c->state == CONN_UP) {
@@ -651,7 +583,7 @@ void rqi_conn_send_bytes(rqi_conn *c, const char *bytes, size_t len, int64_t tim
         TAILQ_INSERT_TAIL(&c->waiting, r, link);
     } else {
         rqi_request_free(r);
-        refuse(c, REFQ_ERR_NOMEM, cb, arg);
+        rqi_request_refuse(c->base, REFQ_ERR_NOMEM, cb, arg);
         return;
     }
     if (r->deadline_ms != RQI_NEVER) {
@@ -664,7 +596,7 @@ void rqi_conn_send(rqi_conn *c, rqi_cmd *cmd, int64_t timeout_ms, rqi_reply_cb c
     char *bytes = NULL;
     size_t len = 0;
     if (rqi_cmd_encode(cmd, &bytes, &len) != REFQ_OK) {
-        refuse(c, REFQ_ERR_NOMEM, cb, arg);
+        rqi_request_refuse(c->base, REFQ_ERR_NOMEM, cb, arg);
         return;
     }
     rqi_conn_send_bytes(c, bytes, len, timeout_ms, cb, arg);

@@ -2,7 +2,9 @@
 #include "redis/request.h"
 
 #include "base/clock.h"
+#include "base/error.h"
 
+#include <event2/event.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -93,4 +95,35 @@ rqi_overdue rqi_requests_sent(const struct rqi_requests *queue, int64_t now, int
         found.next_ms = at < found.next_ms ? at : found.next_ms;
     }
     return found;
+}
+
+struct late_error {
+    rqi_reply_cb cb;
+    void *arg;
+    refq_err code;
+};
+
+static void deliver_late_error(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    struct late_error *late = arg;
+    refq_error err;
+    (void)rqi_fail(&err, late->code,
+                   late->code == REFQ_ERR_FULL
+                       ? "too much is queued for Redis already; try again later"
+                       : "out of memory");
+    late->cb(late->arg, &err, NULL);
+    free(late);
+}
+
+void rqi_request_refuse(struct event_base *base, refq_err code, rqi_reply_cb cb, void *arg)
+{
+    struct timeval now = {0};
+    struct late_error *late = malloc(sizeof *late);
+    if (late == NULL) {
+        return;
+    }
+    *late = (struct late_error){cb, arg, code};
+    (void)event_base_once(base, -1, EV_TIMEOUT, deliver_late_error, late, &now);
 }

@@ -24,6 +24,10 @@ TAILQ_HEAD(rqi_requests, rqi_request);
 rqi_request *rqi_request_new(int64_t timeout_ms, rqi_reply_cb cb, void *arg);
 void rqi_request_free(rqi_request *r);
 
+/* A request that cannot be queued still gets its callback from the loop: REFQ_ERR_FULL or _NOMEM.
+ */
+void rqi_request_refuse(struct event_base *base, refq_err code, rqi_reply_cb cb, void *arg);
+
 /* Keeps a copy of the bytes until there is a connection; false when out of memory. */
 bool rqi_request_keep(rqi_request *r, const char *bytes, size_t len);
 
