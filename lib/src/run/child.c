@@ -5,6 +5,7 @@
 #include "codec/json.h"
 #include "run/child_wire.h"
 #include "run/exec_state.h"
+#include "run/plugin.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -97,9 +98,18 @@ static void compose(const rqi_run *run, const rqi_exec_call *call, rqi_buf *ret)
         .log_level = call->log != NULL ? call->log->level : REFQ_LOG_ERROR,
         .args_len = run->args.len,
     };
+    const rqi_plugin *plugin = h->plugin;
+    if (plugin != NULL) {
+        input.plugin_len = strlen(plugin->path);
+        input.config_len = strlen(plugin->config);
+    }
     (void)snprintf(input.fence, sizeof input.fence, "%s", run->fence);
     (void)snprintf(input.task, sizeof input.task, "%s", h->def.name);
     rqi_buf_add(ret, &input, sizeof input);
+    if (plugin != NULL) {
+        rqi_buf_adds(ret, plugin->path);
+        rqi_buf_adds(ret, plugin->config);
+    }
     rqi_buf_add(ret, rqi_buf_str(&run->args), run->args.len);
 }
 
@@ -118,7 +128,8 @@ static const rqi_exec_manner manner = {.spawn = spawn, .verdict = verdict, .logs
 refq_err rqi_child_start(rqi_keeper *keeper, const rqi_run *run, const rqi_exec_call *call,
                          rqi_exec **ret, refq_error *err)
 {
-    if (run->handler->serial > rqi_keeper_serial(keeper)) {
+    /* A plugin is loaded by the child itself. */
+    if (run->handler->plugin == NULL && run->handler->serial > rqi_keeper_serial(keeper)) {
         return rqi_fail(err, REFQ_ERR_UNSUPPORTED,
                         "task %s was registered after the worker had started, so it cannot run in "
                         "a child process; restart the worker",

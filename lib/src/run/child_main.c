@@ -15,10 +15,12 @@
 #include "run/child_main.h"
 
 #include "base/clock.h"
+#include "base/error.h"
 #include "run/child_wire.h"
 #include "run/ctx.h"
 #include "run/executor_state.h"
 #include "run/lines.h"
+#include "run/plugin.h"
 #include "run/text.h"
 
 #include <errno.h>
@@ -49,6 +51,9 @@ struct child {
     atomic_bool over; /* the handler has returned */
     int64_t asked_ms; /* the link's */
     int result_fd;
+    rqi_buf path;   /* of the plugin; empty = none */
+    rqi_buf config; /* for it */
+    const refq_plugin *plugin;
 };
 
 /* --- fd 3, upward ----------------------------------------------------------------------------- */
@@ -225,7 +230,8 @@ static bool read_part(rqi_buf *to, size_t len)
 
 static bool read_input(struct child *c, rqi_child_input *input)
 {
-    if (!read_exact(input, sizeof *input) || !read_part(&c->run.args, input->args_len)) {
+    if (!read_exact(input, sizeof *input) || !read_part(&c->path, input->plugin_len) ||
+        !read_part(&c->config, input->config_len) || !read_part(&c->run.args, input->args_len)) {
         return false;
     }
     c->handler = (rqi_handler){.kind = RQI_HANDLER_THREAD, .fn = input->fn, .arg = input->arg};
@@ -316,6 +322,36 @@ static bool prepare_executor(struct child *c)
     return c->executor.notify_fd >= 0 && c->result_fd >= 0;
 }
 
+/* False, with the outcome set, when the plugin cannot be used here. */
+static bool open_plugin(struct child *c)
+{
+    refq_error err;
+    if (c->path.len == 0) {
+        return true;
+    }
+    refq_err code = rqi_plugin_open(rqi_buf_str(&c->path), &c->plugin, &err);
+    const refq_plugin_task *task = NULL;
+    if (code == REFQ_OK) {
+        task = rqi_plugin_find(c->plugin, c->run.task);
+        code = task != NULL
+                   ? rqi_plugin_init(c->plugin, rqi_buf_str(&c->config), &c->handler.arg, &err)
+                   : rqi_fail(&err, REFQ_ERR_NOTFOUND, "the plugin has no such task now");
+    }
+    if (code != REFQ_OK) {
+        rqi_run_fail(&c->run, RQI_RETRYABLE, "%s", err.text);
+        return false;
+    }
+    c->handler.fn = task->handler;
+    return true;
+}
+
+static void close_plugin(const struct child *c)
+{
+    if (c->plugin != NULL && c->plugin->fini != NULL) {
+        c->plugin->fini(c->handler.arg);
+    }
+}
+
 _Noreturn void rqi_child_main(void)
 {
     rqi_child_input input;
@@ -330,9 +366,15 @@ _Noreturn void rqi_child_main(void)
         _exit(0);
     }
     close_stdin();
-    rqi_ctx_run(&c->run);
+    bool usable = open_plugin(c);
+    if (usable) {
+        rqi_ctx_run(&c->run);
+    }
     end_link(c);
     write_result(c);
+    if (usable) {
+        close_plugin(c);
+    }
     (void)fflush(stdout);
     (void)fflush(stderr);
     _exit(0);

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/parse.h"
 #include "run/exec_def.h"
+#include "run/plugin.h"
 
 #include <refq/task.h>
 
@@ -23,6 +24,8 @@ struct refq_handlers {
     atomic_bool sealed;  /* somebody runs them: nothing is added any more */
     rqi_handler **items; /* owned, each too: runs point to them */
     size_t n;
+    struct rqi_plugin **plugins; /* owned */
+    size_t n_plugins;
 };
 
 static atomic_ulong last_serial;
@@ -165,6 +168,28 @@ refq_err rqi_handlers_add(refq_handlers *set, rqi_handler_kind kind, const refq_
     return REFQ_OK;
 }
 
+refq_err rqi_handlers_take_plugin(refq_handlers *set, size_t first, rqi_plugin *plugin,
+                                  refq_error *err)
+{
+    rqi_plugin **plugins = realloc(set->plugins, (set->n_plugins + 1) * sizeof(rqi_plugin *));
+    if (plugins == NULL) {
+        return rqi_fail(err, REFQ_ERR_NOMEM, "out of memory for a plugin");
+    }
+    set->plugins = plugins;
+    set->plugins[set->n_plugins++] = plugin;
+    for (size_t i = first; i < set->n; i++) {
+        set->items[i]->arg = plugin->arg;
+    }
+    return REFQ_OK;
+}
+
+void rqi_handlers_cut(refq_handlers *set, size_t first)
+{
+    while (set->n > first) {
+        handler_free(set->items[--set->n]);
+    }
+}
+
 const rqi_handler *rqi_handlers_find(const refq_handlers *set, const char *name)
 {
     for (size_t i = 0; i < set->n; i++) {
@@ -251,9 +276,11 @@ void refq_handlers_unref(refq_handlers *handlers)
     if (handlers == NULL || atomic_fetch_sub(&handlers->refs, 1) > 1) {
         return;
     }
-    for (size_t i = 0; i < handlers->n; i++) {
-        handler_free(handlers->items[i]);
+    rqi_handlers_cut(handlers, 0);
+    for (size_t i = 0; i < handlers->n_plugins; i++) {
+        rqi_plugin_free(handlers->plugins[i]);
     }
+    free(handlers->plugins);
     free(handlers->items);
     free(handlers);
 }
