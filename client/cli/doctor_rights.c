@@ -3,7 +3,8 @@
  * DESIGN. ACL DRYRUN asks the server itself whether this user may run a
  * command, without running it. Functions run with the rights of their caller,
  * so what they call inside is asked for as well. The keys are those of a queue
- * that need not exist.
+ * that need not exist. A user who may not claim is taken for one that no worker
+ * logs in as: it is told so, and nothing is wrong with it.
  */
 #include "doctor.h"
 
@@ -22,14 +23,16 @@
 /* clang-format off */
 static const char *const commands[][WORDS_MAX] = {
     {"FCALL", RQI_LIBRARY_NAME "_look", "1", KEY},
-    {"FUNCTION", "LOAD", "x"},
     {"HSET", KEY, "f", "v"}, {"HGETALL", KEY}, {"XADD", KEY, "*", "f", "v"},
-    {"XREADGROUP", "GROUP", "g", "c", "STREAMS", KEY, ">"}, {"XACK", KEY, "g", "0-1"},
+    {"XACK", KEY, "g", "0-1"},
     {"ZADD", KEY, "1", "m"}, {"ZRANGE", KEY, "0", "1"}, {"SADD", KEY, "m"}, {"SMEMBERS", KEY},
-    {"RPUSH", KEY, "1"}, {"BLPOP", KEY, "1"}, {"GET", KEY}, {"SET", KEY, "v"},
-    {"UNLINK", KEY}, {"PEXPIRE", KEY, "1"}, {"RENAME", KEY, KEY},
-    {"GET", ENTRY}, {"SET", ENTRY, "v"}, {"RENAME", KEY, ENTRY},
+    {"RPUSH", KEY, "1"}, {"GET", KEY}, {"SET", KEY, "v"},
+    {"UNLINK", KEY}, {"PEXPIRE", KEY, "1"}, {"GET", ENTRY}, {"SET", ENTRY, "v"},
     {"SSUBSCRIBE", KEY}, {"SPUBLISH", KEY, "m"}, {"TIME"}, {"PING"}, {"CLIENT", "SETNAME", "n"},
+};
+static const char *const claim[WORDS_MAX] = {"XREADGROUP", "GROUP", "g", "c", "STREAMS", KEY, ">"};
+static const char *const workers_commands[][WORDS_MAX] = { /* of a user who may claim */
+    {"FUNCTION", "LOAD", "x"}, {"BLPOP", KEY, "1"}, {"RENAME", KEY, KEY}, {"RENAME", KEY, ENTRY},
 };
 /* clang-format on */
 
@@ -55,7 +58,7 @@ static int may(refq_client *client, const char *user, const char *key, const cha
     return allowed;
 }
 
-static void say(cli_findings *f, const char *user, int refused, const rqi_buf *why)
+static void say(cli_findings *f, const char *user, int refused, bool claims, const rqi_buf *why)
 {
     if (refused < 0) {
         cli_findings_add(f, CLI_WARN, "rights", "a right that lacks shows only when it is needed",
@@ -68,23 +71,38 @@ static void say(cli_findings *f, const char *user, int refused, const rqi_buf *w
                          "user %s lacks %d of the rights refq needs: %s", user, refused,
                          rqi_buf_str(why));
     } else {
-        cli_findings_add(f, CLI_FINE, "rights", NULL, NULL, "user %s may do all that is needed",
-                         user);
+        cli_findings_add(f, CLI_FINE, "rights", NULL, NULL, "user %s may do all that %s", user,
+                         claims ? "is needed" : "clients need; no worker can log in as it");
+    }
+}
+
+/* Adds to *refused how many of n commands are refused; -1 once it cannot be asked. */
+static void check(refq_client *client, const char *user, const char *const (*list)[WORDS_MAX],
+                  size_t n, int *refused, rqi_buf *why)
+{
+    char key[64];
+    (void)snprintf(key, sizeof key, "%s:{default}:doctor", rqi_client_prefix(client));
+    for (size_t i = 0; i < n && *refused >= 0; i++) {
+        int allowed = may(client, user, key, list[i], why);
+        *refused = allowed < 0 ? -1 : *refused + !allowed;
     }
 }
 
 static void check_all(refq_client *client, const char *user, cli_findings *f)
 {
     rqi_buf why = rqi_buf_make(1024);
-    char key[64];
+    rqi_buf unused = rqi_buf_make(1024);
     int refused = 0;
-    (void)snprintf(key, sizeof key, "%s:{default}:doctor", rqi_client_prefix(client));
-    for (size_t i = 0; i < sizeof commands / sizeof commands[0] && refused >= 0; i++) {
-        int allowed = may(client, user, key, commands[i], &why);
-        refused = allowed < 0 ? -1 : refused + !allowed;
+    int no_claim = 0;
+    check(client, user, commands, sizeof commands / sizeof commands[0], &refused, &why);
+    check(client, user, &claim, 1, &no_claim, &unused);
+    if (no_claim == 0) {
+        check(client, user, workers_commands, sizeof workers_commands / sizeof workers_commands[0],
+              &refused, &why);
     }
-    say(f, user, refused, &why);
+    say(f, user, refused, no_claim == 0, &why);
     rqi_buf_done(&why);
+    rqi_buf_done(&unused);
 }
 
 void cli_doctor_rights(refq_client *client, cli_findings *f)
@@ -96,7 +114,7 @@ void cli_doctor_rights(refq_client *client, cli_findings *f)
     if (rqi_client_raw(client, whoami, 2, &user, &err) == REFQ_OK && user.n == 1) {
         check_all(client, user.items[0], f);
     } else {
-        say(f, "(unknown)", -1, &none);
+        say(f, "(unknown)", -1, false, &none);
     }
     refq_texts_free(&user);
 }

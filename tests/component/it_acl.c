@@ -296,6 +296,10 @@ START_TEST(an_operator_can_operate)
     (void)expect(RQT_REFQ("stats", "-q", "docs"), 0);
     (void)expect(RQT_REFQ("workers", "-q", "docs"), 0);
     (void)expect(RQT_REFQ("dead", "list", "-q", "docs"), 0);
+    (void)expect(RQT_REFQ("events", "-q", "docs"), 0);
+    const char *found = expect(RQT_REFQ("doctor", "--audit"), 0);
+    ck_assert_msg(strstr(found, "may do all that clients need") != NULL, "%s", found);
+    ck_assert_ptr_null(strstr(found, "let this user"));
     (void)expect(RQT_REFQ("dead", "replay", ref), 0);
     (void)expect(RQT_REFQ("dead", "purge", ref, "--yes"), 0);
     (void)expect(RQT_REFQ("cleanup", "-q", "docs", "--older-than", "0", "--yes"), 0);
