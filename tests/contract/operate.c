@@ -117,6 +117,7 @@ static void limits_are_told_and_checked(rqi_ct *ct)
     c.value = -1;
     refq_err rc = refq_client_control(ct->client, &c, NULL, &ct->err);
     CT_CHECK(ct, rc == REFQ_ERR_LIMIT || rc == REFQ_ERR_INVALID, "-1: %s", refq_strerror(rc));
+    c.value = 0;
     c.action = (refq_control_action)99;
     rc = refq_client_control(ct->client, &c, NULL, &ct->err);
     CT_CHECK(ct, rc == REFQ_ERR_INVALID, "an action that is none: %s", refq_strerror(rc));

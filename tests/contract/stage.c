@@ -181,7 +181,7 @@ static void wait_at_gate(refq_ctx *ctx, rqi_ct_stage *stage, const char *json)
 static refq_err ask(refq_ctx *ctx)
 {
     char *answer = NULL;
-    refq_err rc = refq_ctx_ask(ctx, "{\"text\":\"which colour?\"}", &answer);
+    refq_err rc = refq_ctx_ask(ctx, "{\"question\":\"which colour?\"}", &answer);
     if (rc != REFQ_OK) {
         return refq_ctx_fail(ctx, rc, "no answer: %s", refq_strerror(rc));
     }

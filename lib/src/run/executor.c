@@ -10,6 +10,8 @@
 #include "run/pool.h"
 
 #include <event2/event.h>
+#include <limits.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -277,6 +279,19 @@ bool rqi_executor_can_run_programs(const rqi_executor *executor)
 unsigned rqi_executor_busy(rqi_executor *executor)
 {
     return executor->busy;
+}
+
+bool rqi_executor_drain(rqi_executor *executor, int64_t budget_ms)
+{
+    int64_t end = rqi_mono_ms() + budget_ms;
+    int64_t left = budget_ms;
+    while (executor->busy > 0 && left > 0) {
+        struct pollfd fd = {.fd = executor->notify_fd, .events = POLLIN};
+        (void)poll(&fd, 1, left < INT_MAX ? (int)left : INT_MAX);
+        on_notify(executor->notify_fd, 0, executor);
+        left = end - rqi_mono_ms();
+    }
+    return executor->busy == 0;
 }
 
 const refq_logger *rqi_run_logger(const rqi_run *run)

@@ -47,6 +47,10 @@ bool rqi_run_take_progress(rqi_run *run, int64_t *ret_current, int64_t *ret_tota
 
 bool rqi_executor_can_run_programs(const rqi_executor *executor);
 
+/* Hears of handlers' ends without the loop, until all C handlers have returned or the time is over:
+ * for owners that go away. True when none is left. */
+bool rqi_executor_drain(rqi_executor *executor, int64_t budget_ms);
+
 /* Kills the programs that run; their on_done will not come. C handlers go on. */
 void rqi_executor_stop(rqi_executor *executor);
 

@@ -77,6 +77,16 @@ static refq_err set_field(refq_task *task, const char *name, const char *value, 
     return REFQ_OK;
 }
 
+refq_task *rqi_record_new(const refq_ref *ref, int64_t now_ms)
+{
+    refq_task *task = calloc(1, sizeof *task);
+    if (task != NULL) {
+        task->ref = *ref;
+        task->now_ms = now_ms;
+    }
+    return task;
+}
+
 refq_err rqi_record_set(refq_task *task, const char *name, const char *value)
 {
     return set_field(task, name, value, strlen(value));
@@ -118,12 +128,10 @@ refq_err rqi_record_read(rqi_cursor *cur, const refq_ref *ref, int64_t now_ms, r
         return rqi_fail(err, REFQ_ERR_NOTFOUND, "there is no task %s (or its record has expired)",
                         refq_ref_format(ref, text));
     }
-    refq_task *task = calloc(1, sizeof *task);
+    refq_task *task = rqi_record_new(ref, now_ms);
     if (task == NULL) {
         return rqi_fail(err, REFQ_ERR_NOMEM, "out of memory");
     }
-    task->ref = *ref;
-    task->now_ms = now_ms;
     refq_err rc = read_fields(task, cur, n);
     if (rc != REFQ_OK || find(task, "status") < 0) {
         refq_task_free(task);
@@ -136,12 +144,10 @@ refq_err rqi_record_read(rqi_cursor *cur, const refq_ref *ref, int64_t now_ms, r
 
 refq_task *rqi_record_copy(const refq_task *task)
 {
-    refq_task *copy = calloc(1, sizeof *copy);
+    refq_task *copy = rqi_record_new(&task->ref, task->now_ms);
     if (copy == NULL) {
         return NULL;
     }
-    copy->ref = task->ref;
-    copy->now_ms = task->now_ms;
     for (unsigned i = 0; i < task->n; i++) {
         const struct field *f = &task->fields[i];
         if (set_field(copy, f->name, f->value, f->len) != REFQ_OK) {

@@ -15,6 +15,10 @@ refq_err rqi_record_read(rqi_cursor *cur, const refq_ref *ref, int64_t now_ms, r
 /* A field that may hold any bytes, borrowed; 0 when it is not set. */
 int rqi_record_bytes(const refq_task *task, const char *name, const char **ret, size_t *ret_len);
 
+/* An empty record, owned by the caller: for backends that do not read it from Redis. A status is to
+ * be set before it is handed out. NULL when out of memory. */
+refq_task *rqi_record_new(const refq_ref *ref, int64_t now_ms);
+
 /* Sets or replaces one field: for backends that do not read it from Redis. */
 refq_err rqi_record_set(refq_task *task, const char *name, const char *value);
 
