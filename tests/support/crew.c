@@ -29,19 +29,22 @@ static void hire(int slot)
 {
     char lease[24];
     char slots[16];
+    char place[16];
     size_t programs = 0;
     while (crew.o->programs[programs] != NULL) {
         programs++;
     }
     int serial = crew.serial++;
     (void)snprintf(lease, sizeof lease, "%lld", (long long)crew.o->lease_ms);
+    (void)snprintf(place, sizeof place, "%d", slot);
     (void)snprintf(slots, sizeof slots, "%d", crew.o->slots);
     (void)snprintf(crew.slots[slot].log, sizeof crew.slots[slot].log, "%s/worker-%d.log",
                    rqt_redis_dir(), serial);
     const char *argv[] = {crew.o->programs[(size_t)serial % programs],
                           rqt_redis_url(),
                           crew.o->history,
-                          crew.o->wall,
+                          crew.o->clocks,
+                          place,
                           RQT_CHAOS_PROGRAM_PATH,
                           lease,
                           slots,

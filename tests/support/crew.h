@@ -13,7 +13,7 @@ enum { RQT_CREW_MAX = 16 };
 typedef struct rqt_crew_options {
     const char *const *programs; /* NULL-terminated: taken in turn */
     const char *history;         /* path */
-    const char *wall;            /* path: see tools/wall_clock.h */
+    const char *clocks;          /* path: see tools/false_clock.h; a worker's place is its slot */
     int64_t lease_ms;
     int slots;
     int size;

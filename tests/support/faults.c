@@ -71,6 +71,21 @@ static bool end_freeze(active *a)
     return true;
 }
 
+static void begin_suspend(active *a)
+{
+    a->value = rqt_now_ms();
+    rqt_crew_freeze(a->slot);
+}
+
+static bool end_suspend(active *a)
+{
+    int64_t *clock = &faults.o.clocks->monotonic[a->slot];
+    int64_t missed = (rqt_now_ms() - a->value) * 1000000;
+    __atomic_store_n(clock, *clock - missed, __ATOMIC_RELAXED);
+    rqt_crew_thaw(a->slot);
+    return true;
+}
+
 static void begin_term(active *a)
 {
     rqt_crew_dismiss(a->slot);
@@ -147,13 +162,13 @@ static bool end_skew(active *a)
 
 static void begin_wall(active *a)
 {
-    __atomic_store_n(faults.o.wall_ns, a->value % 7200000 * 1000000, __ATOMIC_RELAXED);
+    __atomic_store_n(&faults.o.clocks->wall, a->value % 7200000 * 1000000, __ATOMIC_RELAXED);
 }
 
 static bool end_wall(active *a)
 {
     (void)a;
-    __atomic_store_n(faults.o.wall_ns, 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&faults.o.clocks->wall, 0, __ATOMIC_RELAXED);
     return true;
 }
 
@@ -175,6 +190,7 @@ static bool end_full(active *a)
 static const kind kinds[] = {
     {"kill", "worker", 20, true, 0, 0, begin_kill, NULL},
     {"freeze", "worker", 10, true, 320, 450, begin_freeze, end_freeze},
+    {"suspend", "worker", 10, true, 110, 260, begin_suspend, end_suspend},
     {"nap", "none", 10, true, 10, 45, begin_freeze, end_freeze},
     {"term", "worker", 10, true, 0, 0, begin_term, end_term},
     {"restart", "none", 6, false, 0, 0, begin_restart, NULL},

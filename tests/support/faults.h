@@ -4,6 +4,7 @@
  *
  *     kill      a worker is killed, and replaced
  *     freeze    a worker stands still for more than three leases
+ *     suspend   a worker stands still for one to three leases, and its clock with it
  *     nap       a worker stands still for less than half a lease
  *     term      a worker is told to end, and replaced
  *     restart   the server is killed, and started again on what it had persisted
@@ -16,9 +17,14 @@
  *     wall      the workers' wall clocks jump, and back
  *     full      the server has no memory for new tasks
  *     truncate  restart, and what was written last is lost (only when asked for)
+ *
+ * A suspended worker, like a suspended machine, does not notice: it reports what it had to report
+ * while others run the same tasks.
  */
 #ifndef RQT_FAULTS_H
 #define RQT_FAULTS_H
+
+#include "tools/false_clock.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -28,9 +34,9 @@ typedef struct rqt_faults_options {
     const char *names; /* separated by commas; NULL = all that lose nothing */
     int history;       /* descriptor */
     int64_t lease_ms;
-    int64_t *wall_ns; /* where the workers' wall clocks get their offset */
-    int crew;         /* workers */
-    int64_t gap_ms;   /* between two faults, on average */
+    rqt_offsets *clocks; /* the workers' */
+    int crew;            /* workers */
+    int64_t gap_ms;      /* between two faults, on average */
 } rqt_faults_options;
 
 /* False when a name is unknown; why is then printed. */

@@ -56,9 +56,9 @@ static struct {
 
 static struct {
     char history[128];
-    char wall[128];
+    char clocks_path[128];
     int fd;
-    int64_t *wall_ns;
+    rqt_offsets *clocks;
     pid_t producers[PRODUCERS];
     rqt_crew_options crew;
 } run;
@@ -67,12 +67,12 @@ static const char *const one_version[] = {RQT_CHAOS_WORKER_PATH, NULL};
 
 /* --- Scaffolding ------------------------------------------------------------------------------ */
 
-static void open_wall(void)
+static void open_clocks(void)
 {
-    int fd = open(run.wall, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    ck_assert_int_eq(ftruncate(fd, sizeof *run.wall_ns), 0);
-    run.wall_ns = mmap(NULL, sizeof *run.wall_ns, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    ck_assert(run.wall_ns != MAP_FAILED);
+    int fd = open(run.clocks_path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    ck_assert_int_eq(ftruncate(fd, sizeof *run.clocks), 0);
+    run.clocks = mmap(NULL, sizeof *run.clocks, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    ck_assert(run.clocks != MAP_FAILED);
     (void)close(fd);
 }
 
@@ -80,13 +80,13 @@ static void open_run(const char *const *redis, const char *const *programs)
 {
     rqt_redis_start(redis);
     (void)snprintf(run.history, sizeof run.history, "%s/history", rqt_redis_dir());
-    (void)snprintf(run.wall, sizeof run.wall, "%s/wall", rqt_redis_dir());
+    (void)snprintf(run.clocks_path, sizeof run.clocks_path, "%s/clocks", rqt_redis_dir());
     run.fd = rqt_history_open(run.history);
     ck_assert_int_ge(run.fd, 0);
-    open_wall();
+    open_clocks();
     run.crew = (rqt_crew_options){.programs = programs,
                                   .history = run.history,
-                                  .wall = run.wall,
+                                  .clocks = run.clocks_path,
                                   .lease_ms = LEASE_MS,
                                   .slots = SLOTS,
                                   .size = CREW};
@@ -156,7 +156,7 @@ static void start_faults(const char *names, int64_t gap_ms)
                             .names = options.faults != NULL ? options.faults : names,
                             .history = run.fd,
                             .lease_ms = LEASE_MS,
-                            .wall_ns = run.wall_ns,
+                            .clocks = run.clocks,
                             .crew = CREW,
                             .gap_ms = gap_ms};
     rqt_faults_start(&o);
@@ -256,7 +256,7 @@ static void close_run(void)
     rqt_client_end();
     judge();
     (void)close(run.fd);
-    (void)munmap(run.wall_ns, sizeof *run.wall_ns);
+    (void)munmap(run.clocks, sizeof *run.clocks);
     rqt_redis_stop();
 }
 
@@ -278,7 +278,7 @@ START_TEST(two_versions_share_a_queue)
     static const char *const both[] = {RQT_CHAOS_WORKER_PATH, RQT_CHAOS_OTHER_WORKER_PATH, NULL};
     shorten();
     open_run(durable, both);
-    live_through("kill,freeze,term,flush,restart,cut", 700, NULL);
+    live_through("kill,freeze,suspend,term,flush,restart,cut", 700, NULL);
     redisReply *libraries = rqt_redis("FUNCTION LIST LIBRARYNAME refq_*");
     ck_assert_uint_eq(libraries->elements, 2);
     freeReplyObject(libraries);

@@ -71,7 +71,7 @@ static void draw_work(producer *p, made *m)
     static const char *const names[] = {"quick", "fail", "slow", "large", "exec"};
     static const int weights[] = {62, 14, 16, 2, 6};
     size_t kind = rqt_dice_pick(&p->dice, weights, 5);
-    int64_t ms = rqt_dice_range(&p->dice, 10, 400);
+    int64_t ms = rqt_dice_range(&p->dice, 10, rqt_dice_chance(&p->dice, 10) ? 2500 : 400);
     int64_t fail = rqt_dice_range(&p->dice, 1, 4);
     int64_t bytes = rqt_dice_range(&p->dice, 66000, 120000);
     bool permanent = rqt_dice_chance(&p->dice, 10);

@@ -2,7 +2,7 @@
 /*
  * The worker of a chaos run: handlers that write down what they do in the run's history.
  *
- *     chaos_worker REDIS HISTORY WALL PROGRAM LEASE_MS SLOTS
+ *     chaos_worker REDIS HISTORY CLOCKS PLACE PROGRAM LEASE_MS SLOTS
  *
  *     quick   returns at once, on the worker's loop
  *     fail    fails so many times, then returns
@@ -12,7 +12,7 @@
  */
 #include "support/history.h"
 #include "tools/chaos_result.h"
-#include "tools/wall_clock.h"
+#include "tools/false_clock.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -176,20 +176,22 @@ int main(int argc, char **argv)
 {
     refq_error err = {0};
     struct sigaction action = {.sa_handler = on_stop, .sa_flags = SA_RESTART};
-    if (argc != 7 || !rqt_wall_clock_follow(argv[3]) || (history = rqt_history_open(argv[2])) < 0) {
-        (void)fputs("usage: chaos_worker REDIS HISTORY WALL PROGRAM LEASE_MS SLOTS\n", stderr);
+    if (argc != 8 || !rqt_false_clock_follow(argv[3], strtoul(argv[4], NULL, 10)) ||
+        (history = rqt_history_open(argv[2])) < 0) {
+        (void)fputs("usage: chaos_worker REDIS HISTORY CLOCKS PLACE PROGRAM LEASE_MS SLOTS\n",
+                    stderr);
         return 64;
     }
-    int64_t lease_ms = strtoll(argv[5], NULL, 10);
+    int64_t lease_ms = strtoll(argv[6], NULL, 10);
     refq_worker_options options = {.struct_size = sizeof options,
                                    .redis = argv[1],
-                                   .concurrency = (unsigned)strtoul(argv[6], NULL, 10),
+                                   .concurrency = (unsigned)strtoul(argv[7], NULL, 10),
                                    .lease_ms = lease_ms,
                                    .grace_ms = 2 * lease_ms,
                                    .log = {.fn = log_line, .level = REFQ_LOG_INFO}};
     (void)signal(SIGPIPE, SIG_IGN);
     refq_err rc = refq_worker_new(&options, &worker, &err);
-    rc = rc == REFQ_OK ? serve(argv[4], argv[2], &err) : rc;
+    rc = rc == REFQ_OK ? serve(argv[5], argv[2], &err) : rc;
     if (rc == REFQ_OK) {
         (void)sigaction(SIGTERM, &action, NULL);
         stall_ms = lease_ms * 6 / 10;

@@ -4,45 +4,49 @@
  * and for the shared libraries it uses. They ask the kernel, so nothing of libc has to be found at
  * run time, and a preloaded library, which sanitizers do not like, is not needed.
  */
-#include "tools/wall_clock.h"
+#include "tools/false_clock.h"
 
 #include <fcntl.h>
-#include <stdint.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
-static int64_t no_offset;
-static int64_t *offset_ns = &no_offset;
+static rqt_offsets none;
+static rqt_offsets *offsets = &none;
+static int64_t *monotonic = &none.monotonic[0];
 
-bool rqt_wall_clock_follow(const char *path)
+bool rqt_false_clock_follow(const char *path, size_t which)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
-    void *place =
-        fd >= 0 ? mmap(NULL, sizeof *offset_ns, PROT_READ, MAP_SHARED, fd, 0) : MAP_FAILED;
+    void *place = fd >= 0 ? mmap(NULL, sizeof *offsets, PROT_READ, MAP_SHARED, fd, 0) : MAP_FAILED;
     if (fd >= 0) {
         (void)close(fd);
     }
-    if (place == MAP_FAILED) {
+    if (place == MAP_FAILED || which >= sizeof none.monotonic / sizeof none.monotonic[0]) {
         return false;
     }
-    offset_ns = place;
+    offsets = place;
+    monotonic = &offsets->monotonic[which];
     return true;
 }
 
-static bool is_wall(clockid_t clock)
+static int64_t offset_of(clockid_t clock)
 {
-    return clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE;
+    const int64_t *place = clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE
+                               ? &offsets->wall
+                           : clock == CLOCK_MONOTONIC || clock == CLOCK_MONOTONIC_COARSE ? monotonic
+                                                                                         : NULL;
+    return place != NULL ? __atomic_load_n(place, __ATOMIC_RELAXED) : 0;
 }
 
 int clock_gettime(clockid_t clock, struct timespec *ret)
 {
     long rc = syscall(SYS_clock_gettime, clock, ret);
-    if (rc == 0 && is_wall(clock)) {
-        int64_t ns = (int64_t)ret->tv_sec * 1000000000 + ret->tv_nsec +
-                     __atomic_load_n(offset_ns, __ATOMIC_RELAXED);
+    int64_t offset = rc == 0 ? offset_of(clock) : 0;
+    if (offset != 0) {
+        int64_t ns = (int64_t)ret->tv_sec * 1000000000 + ret->tv_nsec + offset;
         ret->tv_sec = (time_t)(ns / 1000000000);
         ret->tv_nsec = (long)(ns % 1000000000);
     }
