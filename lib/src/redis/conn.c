@@ -37,6 +37,7 @@ struct rqi_conn {
     char shown[384]; /* the same, for messages */
     char name[64];
     int64_t timeout_ms;
+    int64_t retry_most_ms;
     const refq_logger *log;
     void (*on_up)(void *arg);
     void (*on_down)(void *arg, const refq_error *why);
@@ -176,7 +177,7 @@ static void leave(rqi_conn *c)
 static void schedule_retry(rqi_conn *c)
 {
     int64_t bound = RETRY_FIRST_MS << (c->failures < 6 ? c->failures : 6);
-    bound = bound < RETRY_MOST_MS ? bound : RETRY_MOST_MS;
+    bound = bound < c->retry_most_ms ? bound : c->retry_most_ms;
     c->failures++;
     arm(c->retry, bound / 2 + (int64_t)rqi_rand_below((uint32_t)bound / 2 + 1));
 }
@@ -517,6 +518,8 @@ refq_err rqi_conn_new(const rqi_conn_options *options, rqi_conn **ret, refq_erro
     c->at.port = c->url.port;
     (void)snprintf(c->shown, sizeof c->shown, "%s", c->url.shown);
     c->timeout_ms = options->timeout_ms > 0 ? options->timeout_ms : RQI_TIMEOUT_MS;
+    c->retry_most_ms = options->retry_most_ms > 0 ? options->retry_most_ms : RETRY_MOST_MS;
+    c->retry_most_ms = c->retry_most_ms > RETRY_FIRST_MS ? c->retry_most_ms : RETRY_FIRST_MS;
     c->log = options->log;
     c->patient = options->patient;
     c->on_up = options->on_up;

@@ -16,7 +16,7 @@
  * - When the connection drops, requests that were sent fail with
  *   REFQ_ERR_CLOSED: nobody knows whether the server ran them. Requests that
  *   were not sent yet wait for the next connection until their deadline.
- * - It reconnects by itself, 50 ms to 2 s with full jitter, until freed.
+ * - It reconnects by itself, 50 ms to 2 s (`retry_most_ms`) with jitter, until freed.
  * - Until it has been up once, a failure to connect fails what waits at once: a
  *   person who mistyped the address should not wait for a timeout.
  * - Callbacks come from the loop only, exactly once, and may call anything here.
@@ -46,8 +46,9 @@ typedef struct rqi_conn_options {
     const rqi_url *url;      /* copied */
     const char *name;        /* for CLIENT SETNAME; copied; no blanks */
     int64_t timeout_ms;      /* default deadline of a request and of connecting; 0 = 5 s */
-    const refq_logger *log;  /* borrowed; may be NULL */
-    bool patient;            /* true: wait for the deadline even before the first connection */
+    int64_t retry_most_ms; /* longest pause between two attempts to connect, at least 50; 0 = 2 s */
+    const refq_logger *log; /* borrowed; may be NULL */
+    bool patient;           /* true: wait for the deadline even before the first connection */
     void (*on_up)(
         void *arg); /* after each handshake, before waiting requests are sent; may be NULL */
     void (*on_down)(void *arg, const refq_error *why);     /* may be NULL */

@@ -354,10 +354,13 @@ static refq_err make_events(rqi_lease *l, refq_error *err)
     }
     /* An answer that comes later than this would not save the lease anyway. */
     int64_t timeout_ms = l->o.lease_ms / 2 < RQI_TIMEOUT_MS ? l->o.lease_ms / 2 : RQI_TIMEOUT_MS;
+    /* After an outage everybody has one lease to be heard of again, counted from whoever comes back
+     * first: a pause between two attempts to connect must not take more of it than a beat does. */
     rqi_conn_options conn = {.base = l->base,
                              .url = l->o.url,
                              .name = "refq-worker-beat",
                              .timeout_ms = timeout_ms,
+                             .retry_most_ms = l->o.beat_ms,
                              .log = l->o.log};
     return rqi_conn_new(&conn, &l->conn, err);
 }
