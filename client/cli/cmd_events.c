@@ -8,12 +8,11 @@
  */
 #include "cli.h"
 
+#include "event_line.h"
 #include "exit.h"
 #include "out.h"
 #include "queue.h"
 #include "readers.h"
-#include "task_view.h"
-#include "text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -47,35 +46,11 @@ struct reader {
     int64_t left; /* events still wanted; -1 = all */
 };
 
-static bool show_text(const refq_event *e, const char *ref)
-{
-    char stamp[CLI_TIME_MAX];
-    rqi_buf line = {0};
-    rqi_buf_addf(&line, "%s  %s  ", cli_text_time(stamp, e->at_ms), ref);
-    cli_paint(&line, cli_colour_wanted(1), cli_tone_of(e->status), refq_status_name(e->status));
-    rqi_buf_addf(&line, "  %s", e->id);
-    bool good = cli_out_line(rqi_buf_str(&line));
-    rqi_buf_done(&line);
-    return good;
-}
-
-static bool show(const struct reader *r, const refq_event *e)
-{
-    char ref[REFQ_REF_MAX + 1];
-    (void)refq_ref_format(&e->ref, ref);
-    if (!r->json) {
-        return show_text(e, ref);
-    }
-    return cli_out_json(json_pack("{s:s, s:I, s:s, s:s}", "id", e->id, "at", (json_int_t)e->at_ms,
-                                  "ref_id", ref, "status", refq_status_name(e->status))) == EX_OK &&
-           !cli_out_broken();
-}
-
 /* Shows a page; false when there shall be no more. */
 static bool show_all(struct reader *r, const refq_events *page)
 {
     for (size_t i = 0; i < page->n; i++) {
-        if (r->left == 0 || !show(r, &page->items[i])) {
+        if (r->left == 0 || !cli_event_show(&page->items[i], r->json)) {
             return false;
         }
         r->left -= r->left > 0;

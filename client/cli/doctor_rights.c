@@ -9,7 +9,6 @@
 #include "doctor.h"
 
 #include "client/raw.h"
-#include "task/library_name.h"
 
 #include "base/buf.h"
 
@@ -22,7 +21,7 @@
 
 /* clang-format off */
 static const char *const commands[][WORDS_MAX] = {
-    {"FCALL", RQI_LIBRARY_NAME "_look", "1", KEY},
+    {"FCALL", "refq_doctor", "1", KEY},
     {"HSET", KEY, "f", "v"}, {"HGETALL", KEY}, {"XADD", KEY, "*", "f", "v"},
     {"XACK", KEY, "g", "0-1"},
     {"ZADD", KEY, "1", "m"}, {"ZRANGE", KEY, "0", "1"}, {"SADD", KEY, "m"}, {"SMEMBERS", KEY},
@@ -66,8 +65,7 @@ static void say(cli_findings *f, const char *user, int refused, bool claims, con
                          "what user %s may do cannot be asked", user);
     } else if (refused > 0) {
         cli_findings_add(f, CLI_FAIL, "rights", "workers and clients fail where they need it",
-                         "ACL SETUSER with +@read +@write +@connection +@pubsub +fcall "
-                         "+function|load +time, ~PREFIX:* ~mcp-refcache:entry:* &PREFIX:*",
+                         "give it these rights; deploy/redis/users.acl has examples",
                          "user %s lacks %d of the rights refq needs: %s", user, refused,
                          rqi_buf_str(why));
     } else {

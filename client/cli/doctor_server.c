@@ -12,7 +12,6 @@
 #include "base/clock.h"
 #include "base/parse.h"
 #include "client/raw.h"
-#include "task/library_name.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -223,12 +222,12 @@ static void check_libraries(refq_client *client, cli_findings *f)
     bool ours = false;
     for (size_t i = 0; i + 1 < found.n; i++) {
         bool named = strcmp(found.items[i], "library_name") == 0;
-        bool mine = named && strcmp(found.items[i + 1], RQI_LIBRARY_NAME) == 0;
+        bool mine = named && strcmp(found.items[i + 1], rqi_client_library()) == 0;
         ours = ours || mine;
         others += named && !mine;
     }
     refq_texts_free(&found);
-    cli_findings_add(f, CLI_FINE, "functions", NULL, NULL, "%s %s%s", RQI_LIBRARY_NAME,
+    cli_findings_add(f, CLI_FINE, "functions", NULL, NULL, "%s %s%s", rqi_client_library(),
                      ours ? "is loaded" : "is loaded on first use",
                      others > 0 ? "; libraries of other versions are there too, which does no harm"
                                 : "");

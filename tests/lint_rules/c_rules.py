@@ -26,7 +26,7 @@ MAY_INCLUDE = {
 # What the programs may include from lib/src; all else is what users of the library have, too.
 PROGRAM_MAY_INCLUDE = {
     'worker': 'base codec run',
-    'client': 'base codec',
+    'client': 'base codec client',
 }
 
 STANDARD_HEADERS = {'stdarg.h', 'stdbool.h', 'stddef.h', 'stdint.h', 'stdio.h'}

@@ -147,3 +147,8 @@ const char *rqi_client_prefix(refq_client *client)
     const rqi_redis *r = redis_of(client);
     return r != NULL ? r->prefix : NULL;
 }
+
+const char *rqi_client_library(void)
+{
+    return RQI_LIBRARY_NAME;
+}

@@ -24,4 +24,7 @@ refq_err rqi_client_fcall(refq_client *client, const char *queue, const char *na
 /* The prefix of all keys; borrowed from the client. NULL unless the backend is redis. */
 const char *rqi_client_prefix(refq_client *client);
 
+/* The name of the function library this program was built with. */
+const char *rqi_client_library(void);
+
 #endif
