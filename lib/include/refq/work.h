@@ -24,14 +24,16 @@ extern "C" {
 typedef struct refq_worker refq_worker;
 
 typedef struct refq_worker_options {
-    size_t struct_size;    /* sizeof(refq_worker_options) */
-    const char *redis;     /* URL; NULL = REFQ_REDIS or redis://127.0.0.1:6379 */
-    const char *prefix;    /* of all keys; NULL = "refq" */
-    unsigned concurrency;  /* attempts at a time; 0 = number of CPUs; at most 4096 */
-    int64_t lease_ms;      /* 0 = 10 s; a silent worker's tasks go to others after this */
-    int64_t beat_ms;       /* 0 = lease / 5; at most a third of the lease */
-    int64_t grace_ms;      /* 0 = 25 s; how long a stopping worker waits for running attempts */
-    int64_t record_ttl_ms; /* 0 = 24 h; how long finished tasks' records live */
+    size_t struct_size;       /* sizeof(refq_worker_options) */
+    const char *redis;        /* URL; NULL = REFQ_REDIS or redis://127.0.0.1:6379 */
+    const char *prefix;       /* of all keys; NULL = "refq" */
+    unsigned concurrency;     /* attempts at a time; 0 = number of CPUs; at most 4096 */
+    int64_t lease_ms;         /* 0 = 10 s; a silent worker's tasks go to others after this */
+    int64_t beat_ms;          /* 0 = lease / 5; at most a third of the lease */
+    int64_t grace_ms;         /* 0 = 25 s; how long a stopping worker waits for running attempts */
+    int64_t record_ttl_ms;    /* 0 = 24 h; how long finished tasks' records live */
+    int64_t unknown_grace_ms; /* 0 = 60 s; a task that no worker has offered for so long fails when
+                                 this worker comes upon it */
     refq_logger log;
 } refq_worker_options;
 
@@ -40,14 +42,25 @@ REFQ_API REFQ_MUST_USE refq_err refq_worker_new(const refq_worker_options *optio
                                                 refq_worker **ret_worker, refq_error *err);
 
 /* Has the worker serve a queue with these handlers; takes a reference. Before refq_worker_run()
- * only. REFQ_ERR_CONFLICT when it serves the queue already, REFQ_ERR_INVALID for an empty registry
- * or a name that is no queue's. */
+ * only; once for each queue, for up to 64: they share the worker's slots fairly. REFQ_ERR_CONFLICT
+ * when it serves the queue already, REFQ_ERR_INVALID for an empty registry or a name that is no
+ * queue's. */
 REFQ_API REFQ_MUST_USE refq_err refq_worker_serve(refq_worker *worker, const char *queue,
                                                   refq_handlers *handlers, refq_error *err);
 
+/* Gives a queue other handlers while the worker runs: the next claims use them, attempts that run
+ * keep what they have, and the next beat tells the catalog. Takes a reference. Any thread.
+ * REFQ_ERR_NOTFOUND when it does not serve the queue, REFQ_ERR_INVALID for an empty registry. C
+ * handlers that were registered after refq_worker_run() cannot run in a child process. */
+REFQ_API REFQ_MUST_USE refq_err refq_worker_reload(refq_worker *worker, const char *queue,
+                                                   refq_handlers *handlers, refq_error *err);
+
+/* While quiet, a worker claims nothing and goes on with what it runs. Any thread. */
+REFQ_API void refq_worker_quiet(refq_worker *worker, bool quiet);
+
 /* Runs until refq_worker_stop(); blocks the calling thread, which becomes the worker's loop.
- * REFQ_OK after a clean stop. Call it once, on the thread that forked no other users of the worker:
- * external programs are started by a helper process forked here, before any thread is made. */
+ * REFQ_OK after a clean stop. Call it once, and before the process makes threads if it can:
+ * external programs, and C handlers that crash, run under a helper process that is forked here. */
 REFQ_API REFQ_MUST_USE refq_err refq_worker_run(refq_worker *worker, refq_error *err);
 
 /* Asks the worker to stop: it claims no more, gives running attempts the grace, then cancels and

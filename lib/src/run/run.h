@@ -58,6 +58,7 @@ struct rqi_run {
 
     /* How it went: by the executor. */
     rqi_stop_reason stop;
+    int64_t stopped_ms;  /* when it was told to, monotonic; 0 = was not */
     rqi_outcome outcome; /* valid from on_done on; owned */
     rqi_buf json;        /* the arguments as JSON text */
     int64_t deadline_ms; /* monotonic; 0 = none */

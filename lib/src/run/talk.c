@@ -235,6 +235,7 @@ void rqi_run_stop(rqi_run *run, rqi_stop_reason why)
         return;
     }
     run->stop = why;
+    run->stopped_ms = rqi_mono_ms();
     if (x == NULL) {
         return; /* not started yet: its owner looks at `stop` before it does */
     }

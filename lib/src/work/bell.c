@@ -20,7 +20,7 @@
 #define BLOCK_TIMEOUT_MS 40000 /* must exceed the block */
 
 struct rqi_bell {
-    refq_worker *w;
+    rqi_line *line;
     rqi_conn *conn;
     struct event *again; /* looks for work after the server refused to let us wait */
     bool listening;      /* a BLPOP is under way */
@@ -33,12 +33,13 @@ static void ignore_reply(void *arg, const refq_error *err, const redisReply *rep
     (void)reply;
 }
 
-static void pass_on(refq_worker *w)
+static void pass_on(rqi_line *line)
 {
+    refq_worker *w = line->worker;
     rqi_key key;
     rqi_cmd_clear(&w->cmd);
     rqi_cmd_adds(&w->cmd, "RPUSH");
-    rqi_cmd_adds(&w->cmd, rqi_key_of(&w->keys, key, "bell", ""));
+    rqi_cmd_adds(&w->cmd, rqi_key_of(&line->keys, key, "bell", ""));
     rqi_cmd_adds(&w->cmd, "1");
     rqi_conn_send(w->conn, &w->cmd, 0, ignore_reply, NULL);
 }
@@ -46,7 +47,7 @@ static void pass_on(refq_worker *w)
 static void on_token(void *arg, const refq_error *err, const redisReply *reply)
 {
     struct rqi_bell *bell = arg;
-    refq_worker *w = bell->w;
+    rqi_line *line = bell->line;
     bell->listening = false;
     if (err != NULL) {
         /* When the connection is gone, on_up looks for work. Else the server refused, or is slow.
@@ -61,24 +62,26 @@ static void on_token(void *arg, const refq_error *err, const redisReply *reply)
         rqi_bell_listen(bell); /* the block ran out */
         return;
     }
-    if (w->draining || w->running_n + w->claiming >= w->o.concurrency) {
-        pass_on(w);
+    if (rqi_claim_is_off(line) || rqi_claim_free_slots(line->worker) == 0) {
+        pass_on(line);
+        line->hungry = true; /* for the next free slot: nobody may be there to take the token */
         return;
     }
-    rqi_claim_now(w);
+    rqi_claim_now(line);
 }
 
 void rqi_bell_listen(struct rqi_bell *bell)
 {
-    refq_worker *w = bell->w;
+    rqi_line *line = bell->line;
+    refq_worker *w = line->worker;
     rqi_key key;
-    if (bell->listening || !w->parked || w->draining) {
+    if (bell->listening || !line->parked || rqi_claim_is_off(line)) {
         return;
     }
     bell->listening = true;
     rqi_cmd_clear(&w->cmd);
     rqi_cmd_adds(&w->cmd, "BLPOP");
-    rqi_cmd_adds(&w->cmd, rqi_key_of(&w->keys, key, "bell", ""));
+    rqi_cmd_adds(&w->cmd, rqi_key_of(&line->keys, key, "bell", ""));
     rqi_cmd_adds(&w->cmd, BLOCK_S);
     rqi_conn_send(bell->conn, &w->cmd, BLOCK_TIMEOUT_MS, on_token, bell);
 }
@@ -88,26 +91,27 @@ static void on_again(evutil_socket_t fd, short what, void *arg)
     struct rqi_bell *bell = arg;
     (void)fd;
     (void)what;
-    if (bell->w->parked) {
-        rqi_claim_now(bell->w); /* its reply listens again */
+    if (bell->line->parked) {
+        rqi_claim_now(bell->line); /* its reply listens again */
     }
 }
 
 static void on_up(void *arg)
 {
     struct rqi_bell *bell = arg;
-    if (bell->w->parked) {
-        rqi_claim_now(bell->w);
+    if (bell->line->parked) {
+        rqi_claim_now(bell->line);
     }
 }
 
-refq_err rqi_bell_new(refq_worker *w, struct rqi_bell **ret, refq_error *err)
+refq_err rqi_bell_new(rqi_line *line, struct rqi_bell **ret, refq_error *err)
 {
+    refq_worker *w = line->worker;
     struct rqi_bell *bell = calloc(1, sizeof *bell);
     if (bell == NULL) {
         return rqi_fail(err, REFQ_ERR_NOMEM, "out of memory");
     }
-    bell->w = w;
+    bell->line = line;
     rqi_conn_options conn = {.base = w->base,
                              .url = &w->url,
                              .name = "refq-worker-bell",

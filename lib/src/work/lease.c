@@ -3,15 +3,9 @@
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "base/log.h"
-#include "redis/conn.h"
-#include "task/fcall.h"
-#include "work/definition.h"
-
-#include <refq/version.h>
+#include "work/lease_state.h"
 
 #include <event2/event.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,261 +13,11 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-enum lease_mode { LEASE_START, LEASE_BEAT, LEASE_BYE, LEASE_ENDED };
-
-static const char *const mode_words[] = {"start", "beat", "bye", "bye"};
-
-struct rqi_lease {
-    rqi_lease_options o;
-    struct event_base *base;
-    rqi_conn *conn;
-    struct event *timer;
-    struct event *wake;
-    int wake_fd;
-    pthread_t thread;
-    rqi_cmd cmd;
-    bool in_flight;      /* a beat is under way */
-    unsigned mismatches; /* beats in a row whose counts differed */
-    char host[65];
-
-    pthread_mutex_t lock; /* guards what follows */
-    enum lease_mode mode;
-    char id[REFQ_HEX_LEN + 1];
-    unsigned generation; /* rises with each id */
-    size_t running;
-    bool draining;
-    bool stopping;
-    int64_t last_ms;
-    rqi_notice notice;
-};
-
-/* What one beat was about, for its reply. */
-struct beat {
-    rqi_lease *lease;
-    enum lease_mode mode;
-    unsigned generation;
-    size_t running;
-};
-
-static void notify(rqi_lease *l)
+static rqi_lease_mode mode_of(struct rqi_tie *tie)
 {
-    uint64_t one = 1;
-    ssize_t n = write(l->o.notify_fd, &one, sizeof one);
-    (void)n;
-}
-
-static int64_t resident_kb(void)
-{
-    long pages = 0;
-    FILE *f = fopen("/proc/self/statm", "re");
-    if (f != NULL) {
-        if (fscanf(f, "%*d %ld", &pages) != 1) {
-            pages = 0;
-        }
-        (void)fclose(f);
-    }
-    return pages * (sysconf(_SC_PAGESIZE) / 1024);
-}
-
-/* --- Reaping ---------------------------------------------------------------------------------- */
-
-static void send_reap(rqi_lease *l);
-
-static void on_reaped(void *arg, const refq_error *err, const redisReply *reply)
-{
-    rqi_lease *l = arg;
-    if (err != NULL) {
-        return; /* the next beat will be asked again */
-    }
-    rqi_cursor cur = rqi_cursor_of(reply);
-    int64_t more = rqi_next_int(&cur);
-    int64_t requeued = rqi_next_int(&cur);
-    const char *worker = rqi_next_str(&cur);
-    if (!cur.bad && worker[0] != '\0') {
-        rqi_log(l->o.log, REFQ_LOG_WARN, "event=reaped lost_worker=%s requeued=%lld", worker,
-                (long long)requeued);
-    }
-    if (!cur.bad && more != 0) {
-        send_reap(l);
-    }
-}
-
-static void send_reap(rqi_lease *l)
-{
-    rqi_fcall_begin(&l->cmd, l->o.keys, RQI_FN("reap"));
-    rqi_fcall_send(l->conn, &l->cmd, RQI_ONCE, on_reaped, l);
-}
-
-/* --- Beats ------------------------------------------------------------------------------------ */
-
-static void read_orders(rqi_cursor *cur, rqi_notice *notice)
-{
-    int64_t n = rqi_next_int(cur);
-    notice->orders_n = 0;
-    while (n-- > 0 && !cur->bad && notice->orders_n < RQI_LEASE_ORDERS) {
-        char *at = notice->orders[notice->orders_n++];
-        (void)snprintf(at, REFQ_HEX_LEN + 1, "%.32s", rqi_next_str(cur));
-    }
-}
-
-/* One difference is often just a report on its way; two in a row are worth a question. */
-static bool differs_again(rqi_lease *l, const struct beat *beat, int64_t held)
-{
-    l->mismatches = held == (int64_t)beat->running ? 0 : l->mismatches + 1;
-    return l->mismatches >= 2;
-}
-
-/* Under the lock. Returns whether neighbours are to be reaped. */
-static bool read_beat(rqi_lease *l, const struct beat *beat, rqi_cursor *cur)
-{
-    (void)rqi_next_int(cur); /* the server's time: the loop learns it from its own calls */
-    const char *state = rqi_next_str(cur);
-    int64_t reap = rqi_next_int(cur);
-    int64_t held = rqi_next_int(cur);
-    (void)rqi_next_str(cur); /* a standing order */
-    if (cur->bad) {
-        return false;
-    }
-    if (strcmp(state, "gone") == 0 && beat->mode != LEASE_BYE) {
-        l->notice.gone = true;
-        return false;
-    }
-    l->last_ms = rqi_mono_ms();
-    if (beat->mode == LEASE_START) {
-        l->mode = LEASE_BEAT;
-        l->notice.started = true;
-    }
-    if (differs_again(l, beat, held)) {
-        l->notice.recount = true;
-    }
-    read_orders(cur, &l->notice);
-    return reap != 0;
-}
-
-static void fail_beat(rqi_lease *l, const struct beat *beat, const refq_error *err)
-{
-    char quoted[200];
-    rqi_log(l->o.log, REFQ_LOG_WARN, "event=beat_failed error=%s",
-            rqi_log_quote(quoted, sizeof quoted, err->text));
-    /* Before the first registration nobody depends on this worker: give up and say why. */
-    if (beat->mode == LEASE_START && l->last_ms == 0) {
-        l->notice.failed = *err;
-    }
-}
-
-static void on_beat(void *arg, const refq_error *err, const redisReply *reply)
-{
-    struct beat *beat = arg;
-    rqi_lease *l = beat->lease;
-    bool reap = false;
-    l->in_flight = false;
-    pthread_mutex_lock(&l->lock);
-    if (beat->generation == l->generation) {
-        if (err != NULL) {
-            fail_beat(l, beat, err);
-        } else {
-            rqi_cursor cur = rqi_cursor_of(reply);
-            reap = read_beat(l, beat, &cur);
-        }
-        if (beat->mode == LEASE_BYE) {
-            l->mode = LEASE_ENDED;
-            l->notice.ended = true;
-        }
-    }
-    bool stopping = l->stopping;
-    pthread_mutex_unlock(&l->lock);
-    free(beat);
-    notify(l);
-    if (reap && !stopping) {
-        send_reap(l);
-    }
-}
-
-static void add_pair(rqi_cmd *cmd, const char *name, const char *value)
-{
-    rqi_cmd_adds(cmd, name);
-    rqi_cmd_adds(cmd, value);
-}
-
-static void add_number(rqi_cmd *cmd, const char *name, int64_t value)
-{
-    rqi_cmd_adds(cmd, name);
-    rqi_cmd_addi(cmd, value);
-}
-
-/* What is said once: who this is and what it offers. texts holds the strings until they are sent.
- */
-static void add_introduction(rqi_lease *l, rqi_buf *offers, rqi_buf *texts)
-{
-    const refq_handlers *set = l->o.handlers;
-    size_t n = rqi_handlers_count(set);
-    add_pair(&l->cmd, "host", l->host);
-    add_number(&l->cmd, "pid", getpid());
-    add_pair(&l->cmd, "version", REFQ_VERSION);
-    add_number(&l->cmd, "slots", l->o.slots);
-    add_number(&l->cmd, "record_ttl_ms", l->o.record_ttl_ms);
-    for (size_t i = 0; i < n; i++) {
-        rqi_buf_addf(offers, i > 0 ? " %s" : "%s", rqi_handlers_at(set, i)->def.name);
-    }
-    add_pair(&l->cmd, "offers", rqi_buf_str(offers));
-    for (size_t i = 0; i < n; i++) {
-        const refq_task_def *def = &rqi_handlers_at(set, i)->def;
-        rqi_buf *name = &texts[2 * i];
-        rqi_buf *json = &texts[2 * i + 1];
-        rqi_buf_addf(name, "offer:%s", def->name);
-        rqi_definition_json(def, json);
-        add_pair(&l->cmd, rqi_buf_str(name), rqi_buf_str(json));
-    }
-}
-
-static void encode_beat(rqi_lease *l, const struct beat *beat, const char *id, bool draining,
-                        rqi_buf *offers, rqi_buf *texts)
-{
-    rqi_fcall_begin(&l->cmd, l->o.keys, RQI_FN("beat"));
-    rqi_cmd_adds(&l->cmd, id);
-    rqi_cmd_addi(&l->cmd, l->o.lease_ms);
-    rqi_cmd_adds(&l->cmd, mode_words[beat->mode]);
-    rqi_cmd_addi(&l->cmd, (int64_t)beat->running);
-    if (beat->mode == LEASE_START) {
-        add_introduction(l, offers, texts);
-    }
-    add_pair(&l->cmd, "state", draining ? "draining" : "running");
-    add_number(&l->cmd, "running", (int64_t)beat->running);
-    add_number(&l->cmd, "rss_kb", resident_kb());
-}
-
-static void send_beat(rqi_lease *l)
-{
-    size_t texts_n = 2 * rqi_handlers_count(l->o.handlers);
-    struct beat *beat = calloc(1, sizeof *beat);
-    rqi_buf *texts = calloc(texts_n + 1, sizeof *texts);
-    rqi_buf offers = {0};
-    if (beat == NULL || texts == NULL) {
-        free(beat);
-        free(texts);
-        return;
-    }
-    char id[REFQ_HEX_LEN + 1];
-    pthread_mutex_lock(&l->lock);
-    *beat = (struct beat){l, l->mode, l->generation, l->running};
-    memcpy(id, l->id, sizeof id);
-    bool draining = l->draining;
-    pthread_mutex_unlock(&l->lock);
-    encode_beat(l, beat, id, draining, &offers, texts);
-    l->in_flight = true;
-    rqi_fcall_send(l->conn, &l->cmd, RQI_REPEAT, on_beat, beat);
-    for (size_t i = 0; i < texts_n; i++) {
-        rqi_buf_done(&texts[i]);
-    }
-    rqi_buf_done(&offers);
-    free(texts);
-}
-
-static enum lease_mode current_mode(rqi_lease *l)
-{
-    pthread_mutex_lock(&l->lock);
-    enum lease_mode mode = l->mode;
-    pthread_mutex_unlock(&l->lock);
+    pthread_mutex_lock(&tie->lease->lock);
+    rqi_lease_mode mode = tie->mode;
+    pthread_mutex_unlock(&tie->lease->lock);
     return mode;
 }
 
@@ -282,12 +26,27 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
     rqi_lease *l = arg;
     (void)fd;
     (void)what;
-    if (!l->in_flight && current_mode(l) != LEASE_ENDED) {
-        send_beat(l);
+    for (size_t i = 0; i < l->ties_n; i++) {
+        if (!l->ties[i].in_flight && mode_of(&l->ties[i]) != LEASE_ENDED) {
+            rqi_beat_send(&l->ties[i]);
+        }
     }
 }
 
-/* Woken by the loop: a new id, the goodbye, or the end of the thread. */
+/* What cannot wait for the timer: a new id, a goodbye. */
+static void send_urgent(struct rqi_tie *tie)
+{
+    rqi_lease *l = tie->lease;
+    pthread_mutex_lock(&l->lock);
+    bool urgent = tie->urgent;
+    tie->urgent = false;
+    pthread_mutex_unlock(&l->lock);
+    if (urgent) {
+        rqi_beat_send(tie);
+    }
+}
+
+/* Woken by the loop: something urgent, or the end of the thread. */
 static void on_wake(evutil_socket_t fd, short what, void *arg)
 {
     rqi_lease *l = arg;
@@ -297,12 +56,13 @@ static void on_wake(evutil_socket_t fd, short what, void *arg)
     (void)what;
     pthread_mutex_lock(&l->lock);
     bool stopping = l->stopping;
-    enum lease_mode mode = l->mode;
     pthread_mutex_unlock(&l->lock);
     if (stopping) {
         (void)event_base_loopbreak(l->base);
-    } else if (mode == LEASE_START || mode == LEASE_BYE) {
-        send_beat(l);
+        return;
+    }
+    for (size_t i = 0; i < l->ties_n; i++) {
+        send_urgent(&l->ties[i]);
     }
 }
 
@@ -333,6 +93,10 @@ static void lease_free(rqi_lease *l)
     if (l->wake_fd >= 0) {
         (void)close(l->wake_fd);
     }
+    for (size_t i = 0; i < l->ties_n; i++) {
+        refq_handlers_unref(l->ties[i].handlers);
+    }
+    free(l->ties);
     rqi_cmd_done(&l->cmd);
     (void)pthread_mutex_destroy(&l->lock);
     free(l);
@@ -376,8 +140,26 @@ static int start_thread(rqi_lease *l)
     return rc;
 }
 
-refq_err rqi_lease_start(const rqi_lease_options *options, const char *id, rqi_lease **ret,
-                         refq_error *err)
+static refq_err make_ties(rqi_lease *l, const rqi_lease_line *lines, size_t n, refq_error *err)
+{
+    l->ties = calloc(n, sizeof *l->ties);
+    if (l->ties == NULL) {
+        return rqi_fail(err, REFQ_ERR_NOMEM, "out of memory");
+    }
+    l->ties_n = n;
+    for (size_t i = 0; i < n; i++) {
+        struct rqi_tie *tie = &l->ties[i];
+        tie->lease = l;
+        tie->keys = lines[i].keys;
+        tie->handlers = refq_handlers_ref(lines[i].handlers);
+        tie->words.state = "running";
+        (void)snprintf(tie->id, sizeof tie->id, "%s", lines[i].id);
+    }
+    return REFQ_OK;
+}
+
+refq_err rqi_lease_start(const rqi_lease_options *options, const rqi_lease_line *lines, size_t n,
+                         rqi_lease **ret, refq_error *err)
 {
     rqi_lease *l = calloc(1, sizeof *l);
     if (l == NULL) {
@@ -385,17 +167,19 @@ refq_err rqi_lease_start(const rqi_lease_options *options, const char *id, rqi_l
     }
     l->o = *options;
     l->wake_fd = -1;
-    (void)snprintf(l->id, sizeof l->id, "%s", id);
     if (gethostname(l->host, sizeof l->host - 1) != 0) {
         (void)snprintf(l->host, sizeof l->host, "unknown");
     }
     (void)pthread_mutex_init(&l->lock, NULL);
-    refq_err rc = make_events(l, err);
+    refq_err rc = make_ties(l, lines, n, err);
     if (rc == REFQ_OK) {
-        send_beat(l);
-        if (start_thread(l) != 0) {
-            rc = rqi_fail(err, REFQ_ERR_NOMEM, "cannot start a thread");
-        }
+        rc = make_events(l, err);
+    }
+    for (size_t i = 0; rc == REFQ_OK && i < n; i++) {
+        rqi_beat_send(&l->ties[i]);
+    }
+    if (rc == REFQ_OK && start_thread(l) != 0) {
+        rc = rqi_fail(err, REFQ_ERR_NOMEM, "cannot start a thread");
     }
     if (rc != REFQ_OK) {
         lease_free(l);
@@ -405,6 +189,8 @@ refq_err rqi_lease_start(const rqi_lease_options *options, const char *id, rqi_l
     return REFQ_OK;
 }
 
+/* --- For the loop ----------------------------------------------------------------------------- */
+
 static void wake(rqi_lease *l)
 {
     uint64_t one = 1;
@@ -412,45 +198,67 @@ static void wake(rqi_lease *l)
     (void)n;
 }
 
-void rqi_lease_say(rqi_lease *l, size_t running, bool draining)
+void rqi_lease_say(rqi_lease *l, unsigned line, const rqi_lease_words *words)
 {
     pthread_mutex_lock(&l->lock);
-    l->running = running;
-    l->draining = draining;
+    l->ties[line].words = *words;
     pthread_mutex_unlock(&l->lock);
 }
 
-void rqi_lease_take(rqi_lease *l, rqi_notice *ret)
+bool rqi_lease_take(rqi_lease *l, unsigned line, rqi_notice *ret)
 {
+    struct rqi_tie *tie = &l->ties[line];
     pthread_mutex_lock(&l->lock);
-    *ret = l->notice;
-    memset(&l->notice, 0, sizeof l->notice);
+    bool any = tie->has_notice;
+    if (any) {
+        *ret = tie->notice;
+        memset(&tie->notice, 0, sizeof tie->notice);
+        tie->has_notice = false;
+    }
     pthread_mutex_unlock(&l->lock);
+    return any;
 }
 
-void rqi_lease_renew(rqi_lease *l, const char *id)
+void rqi_lease_renew(rqi_lease *l, unsigned line, const char *id)
 {
+    struct rqi_tie *tie = &l->ties[line];
     pthread_mutex_lock(&l->lock);
-    (void)snprintf(l->id, sizeof l->id, "%s", id);
-    l->generation++;
-    l->mode = LEASE_START;
-    memset(&l->notice, 0, sizeof l->notice);
+    (void)snprintf(tie->id, sizeof tie->id, "%s", id);
+    tie->generation++;
+    tie->mode = LEASE_START;
+    tie->urgent = true;
+    tie->has_notice = false;
+    memset(&tie->notice, 0, sizeof tie->notice);
     pthread_mutex_unlock(&l->lock);
     wake(l);
 }
 
-void rqi_lease_bye(rqi_lease *l)
+void rqi_lease_offer(rqi_lease *l, unsigned line, refq_handlers *handlers)
 {
+    struct rqi_tie *tie = &l->ties[line];
     pthread_mutex_lock(&l->lock);
-    l->mode = LEASE_BYE;
+    refq_handlers_unref(tie->handlers);
+    tie->handlers = refq_handlers_ref(handlers);
+    tie->offer = true;
+    tie->urgent = tie->mode == LEASE_BEAT;
     pthread_mutex_unlock(&l->lock);
     wake(l);
 }
 
-int64_t rqi_lease_last_ms(rqi_lease *l)
+void rqi_lease_bye(rqi_lease *l, unsigned line)
+{
+    struct rqi_tie *tie = &l->ties[line];
+    pthread_mutex_lock(&l->lock);
+    tie->mode = LEASE_BYE;
+    tie->urgent = true;
+    pthread_mutex_unlock(&l->lock);
+    wake(l);
+}
+
+int64_t rqi_lease_last_ms(rqi_lease *l, unsigned line)
 {
     pthread_mutex_lock(&l->lock);
-    int64_t last = l->last_ms;
+    int64_t last = l->ties[line].last_ms;
     pthread_mutex_unlock(&l->lock);
     return last;
 }

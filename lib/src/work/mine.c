@@ -10,57 +10,56 @@
 #include "work/worker.h"
 
 #include "base/log.h"
-#include "run/executor.h"
 
 #include <stdio.h>
 #include <string.h>
 
-static void ask(refq_worker *w, const char *cursor);
+static void ask(rqi_line *line, const char *cursor);
 
-static void give_back(refq_worker *w, const char *hex, const char *entry, bool running)
+static void give_back(rqi_line *line, const char *hex, const char *entry, bool running)
 {
-    rqi_attempt *a = rqi_attempt_new(w);
+    rqi_attempt *a = rqi_attempt_new(line);
     if (a == NULL) {
-        w->recount = true;
+        line->recount = true;
         return;
     }
-    memcpy(a->run.ref.queue, w->queue, sizeof a->run.ref.queue);
+    memcpy(a->run.ref.queue, line->queue, sizeof a->run.ref.queue);
     (void)snprintf(a->run.ref.hex, sizeof a->run.ref.hex, "%s", hex);
     (void)snprintf(a->run.fence, sizeof a->run.fence, "%s", entry);
     a->phantom = true;
     a->confirmed = true;
-    a->generation = w->generation;
+    a->generation = line->generation;
     a->run.stop = running ? RQI_STOP_NONE : RQI_STOP_CANCELLED;
-    rqi_log(&w->o.log, REFQ_LOG_WARN,
+    rqi_log(&line->worker->o.log, REFQ_LOG_WARN,
             "event=given_back ref=%s:%s reason=\"claimed, but the reply "
             "was lost\"",
-            w->queue, hex);
-    rqi_worker_add(w, a);
+            line->queue, hex);
+    rqi_line_add(line, a);
     rqi_worker_attempt_done(a);
 }
 
 /* What Redis does not list is not ours: its handler works for nothing. */
-static void stop_unlisted(refq_worker *w)
+static void stop_unlisted(rqi_line *line)
 {
-    rqi_attempt *a = NULL;
-    TAILQ_FOREACH(a, &w->held, held)
-    {
-        bool active = a->state == RQI_ATTEMPT_LOADING || a->state == RQI_ATTEMPT_RUNNING;
-        if (active && !a->confirmed) {
-            rqi_log(&w->o.log, REFQ_LOG_WARN, "event=fenced ref=%s:%s attempt=%u", w->queue,
-                    a->run.ref.hex, a->run.number);
-            rqi_run_stop(&a->run, RQI_STOP_FENCED);
-        }
+    rqi_attempt *next = NULL;
+    for (rqi_attempt *a = TAILQ_FIRST(&line->held); a != NULL; a = next) {
+        next = TAILQ_NEXT(a, held);
+        bool listed = a->confirmed;
         a->confirmed = false;
+        if (!listed && rqi_attempt_is_active(a)) {
+            rqi_log(&line->worker->o.log, REFQ_LOG_WARN, "event=fenced ref=%s:%s attempt=%u",
+                    line->queue, a->run.ref.hex, a->run.number);
+            rqi_attempt_stop(a, RQI_STOP_FENCED);
+        }
     }
 }
 
 static void on_mine(void *arg, const refq_error *err, const redisReply *reply)
 {
-    refq_worker *w = arg;
+    rqi_line *line = arg;
     if (err != NULL) {
-        w->asking_mine = false;
-        rqi_claim_pause(w);
+        line->asking_mine = false;
+        rqi_claim_pause(line);
         return;
     }
     rqi_cursor cur = rqi_cursor_of(reply);
@@ -69,42 +68,44 @@ static void on_mine(void *arg, const refq_error *err, const redisReply *reply)
         const char *hex = rqi_next_str(&cur);
         const char *entry = rqi_next_str(&cur);
         const char *status = rqi_next_str(&cur);
-        rqi_attempt *a = rqi_worker_find(w, hex, entry);
+        rqi_attempt *a = rqi_line_find(line, hex, entry);
         if (a != NULL) {
             a->confirmed = true;
         } else if (!cur.bad) {
-            give_back(w, hex, entry, strcmp(status, "processing") == 0);
+            give_back(line, hex, entry, strcmp(status, "processing") == 0);
         }
     }
     if (!cur.bad && strcmp(cursor, "0") != 0) {
-        ask(w, cursor);
+        ask(line, cursor);
         return;
     }
-    w->asking_mine = false;
+    line->asking_mine = false;
     if (cur.bad) {
-        rqi_claim_pause(w); /* a list that is not whole says nothing about what is missing in it */
+        rqi_claim_pause(
+            line); /* a list that is not whole says nothing about what is missing in it */
         return;
     }
-    stop_unlisted(w);
-    w->recount = false;
-    rqi_claim_kick(w);
+    stop_unlisted(line);
+    line->recount = false;
+    rqi_claim_kick(line->worker);
 }
 
-static void ask(refq_worker *w, const char *cursor)
+static void ask(rqi_line *line, const char *cursor)
 {
-    w->asking_mine = true;
-    rqi_fcall_begin(&w->cmd, &w->keys, RQI_FN("mine"));
-    rqi_cmd_adds(&w->cmd, w->id);
+    refq_worker *w = line->worker;
+    line->asking_mine = true;
+    rqi_fcall_begin(&w->cmd, &line->keys, RQI_FN("mine"));
+    rqi_cmd_adds(&w->cmd, line->id);
     rqi_cmd_adds(&w->cmd, cursor);
-    rqi_fcall_send(w->conn, &w->cmd, RQI_ONCE, on_mine, w);
+    rqi_fcall_send(w->conn, &w->cmd, RQI_ONCE, on_mine, line);
 }
 
-void rqi_mine_ask(refq_worker *w)
+void rqi_mine_ask(rqi_line *line)
 {
     rqi_attempt *a = NULL;
-    TAILQ_FOREACH(a, &w->held, held)
+    TAILQ_FOREACH(a, &line->held, held)
     {
         a->confirmed = false; /* an earlier question may have broken off half-way */
     }
-    ask(w, "0");
+    ask(line, "0");
 }

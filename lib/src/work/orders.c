@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Cancellations by push. A message lost here is not lost: the order stands in
- * Redis until this worker confirms that the attempt has ended, and every beat's
- * reply repeats it.
+ * What comes by push: cancellations, answers, and orders to the worker itself.
+ *
+ * DESIGN. A message lost here is not lost: what it says stands in Redis until this
+ * worker confirms it, or until it is undone, and every beat's reply repeats it.
+ * One connection listens for all queues. A channel names an incarnation; one that
+ * is dead by now may go on talking, nobody listens to it.
  */
 #include "work/worker.h"
 
 #include "base/error.h"
 #include "base/log.h"
-#include "run/executor.h"
+#include "work/notes.h"
 
 #include <event2/event.h>
 #include <stdlib.h>
@@ -29,38 +32,132 @@ static void ignore_reply(void *arg, const refq_error *err, const redisReply *rep
     (void)reply;
 }
 
+/* --- Tasks ------------------------------------------------------------------------------------ */
+
 /* An order for something we no longer hold is confirmed, so that it is not repeated for ever. */
-static void confirm_unknown(refq_worker *w, const char *hex)
+static void confirm_unknown(rqi_line *line, const char *hex)
 {
-    rqi_attempt *a = rqi_attempt_new(w);
+    if (line->calls > 0) {
+        return; /* it may be in a reply on its way to us; the next beat repeats the order */
+    }
+    rqi_attempt *a = rqi_attempt_new(line);
     if (a == NULL) {
         return;
     }
-    memcpy(a->run.ref.queue, w->queue, sizeof a->run.ref.queue);
+    memcpy(a->run.ref.queue, line->queue, sizeof a->run.ref.queue);
     memcpy(a->run.ref.hex, hex, REFQ_HEX_LEN);
     a->phantom = true;
-    a->generation = w->generation;
+    a->generation = line->generation;
     a->run.stop = RQI_STOP_CANCELLED;
-    rqi_worker_add(w, a);
+    rqi_line_add(line, a);
     rqi_worker_attempt_done(a);
 }
 
-void rqi_orders_cancel(refq_worker *w, const char *hex)
+void rqi_orders_cancel(rqi_line *line, const char *hex)
 {
-    if (strlen(hex) != REFQ_HEX_LEN) {
-        return;
-    }
-    rqi_attempt *a = rqi_worker_find(w, hex, NULL);
+    rqi_attempt *a = rqi_line_find(line, hex, NULL);
     if (a == NULL) {
-        if (w->calls == 0) { /* else it may be in a reply on its way to us */
-            confirm_unknown(w, hex);
+        confirm_unknown(line, hex);
+    } else if (rqi_attempt_is_active(a)) {
+        rqi_log(&line->worker->o.log, REFQ_LOG_INFO, "event=cancelling ref=%s:%s attempt=%u",
+                line->queue, hex, a->run.number);
+        rqi_attempt_stop(a, RQI_STOP_CANCELLED);
+    }
+}
+
+struct fetch {
+    rqi_line *line;
+    char hex[REFQ_HEX_LEN + 1];
+};
+
+static void on_answer(void *arg, const refq_error *err, const redisReply *reply)
+{
+    struct fetch *fetch = arg;
+    rqi_attempt *a = rqi_line_find(fetch->line, fetch->hex, NULL);
+    /* Without a reply the order stands, and the next beat repeats it. */
+    if (err == NULL && a != NULL && rqi_attempt_is_active(a)) {
+        if (reply->type == REDIS_REPLY_STRING) {
+            (void)rqi_run_answer(&a->run, reply->str, (size_t)reply->len);
         }
+        rqi_note_owe(a, RQI_NOTE_ANSWERED);
+    }
+    free(fetch);
+}
+
+void rqi_orders_answer(rqi_line *line, const char *hex)
+{
+    refq_worker *w = line->worker;
+    rqi_key key;
+    if (rqi_line_find(line, hex, NULL) == NULL) {
+        confirm_unknown(line, hex);
         return;
     }
-    if (a->state == RQI_ATTEMPT_LOADING || a->state == RQI_ATTEMPT_RUNNING) {
-        rqi_log(&w->o.log, REFQ_LOG_INFO, "event=cancelling ref=%s:%s attempt=%u", w->queue, hex,
-                a->run.number);
-        rqi_run_stop(&a->run, RQI_STOP_CANCELLED);
+    struct fetch *fetch = calloc(1, sizeof *fetch);
+    if (fetch == NULL) {
+        return;
+    }
+    fetch->line = line;
+    memcpy(fetch->hex, hex, REFQ_HEX_LEN);
+    rqi_cmd_clear(&w->cmd);
+    rqi_cmd_adds(&w->cmd, "HGET");
+    rqi_cmd_adds(&w->cmd, rqi_key_of(&line->keys, key, "ask:", hex));
+    rqi_cmd_adds(&w->cmd, "answer");
+    rqi_conn_send(w->conn, &w->cmd, 0, on_answer, fetch);
+}
+
+/* --- The worker itself ------------------------------------------------------------------------ */
+
+void rqi_orders_standing(rqi_line *line, const char *order)
+{
+    refq_worker *w = line->worker;
+    if (strcmp(order, "drain") == 0) {
+        if (!w->draining) {
+            rqi_log(&w->o.log, REFQ_LOG_INFO, "event=ordered order=drain queue=%s", line->queue);
+        }
+        rqi_worker_drain(w);
+        return;
+    }
+    bool quiet = strcmp(order, "quiet") == 0;
+    if (quiet != line->quiet) {
+        rqi_log(&w->o.log, REFQ_LOG_INFO, "event=ordered order=%s queue=%s",
+                quiet ? "quiet" : "work", line->queue);
+        line->quiet = quiet;
+        line->hungry = true;
+        rqi_claim_kick(w);
+    }
+}
+
+/* --- Push ------------------------------------------------------------------------------------- */
+
+static rqi_line *line_of(const refq_worker *w, const char *channel)
+{
+    rqi_key key;
+    for (size_t i = 0; i < w->lines_n; i++) {
+        rqi_line *line = w->lines[i];
+        if (strcmp(channel, rqi_key_of(&line->keys, key, "orders:", line->id)) == 0) {
+            return line;
+        }
+    }
+    return NULL;
+}
+
+static void obey(rqi_line *line, const char *order)
+{
+    static const struct {
+        const char *word;
+        void (*fn)(rqi_line *line, const char *hex);
+    } of_tasks[] = {{"cancel ", rqi_orders_cancel}, {"answer ", rqi_orders_answer}};
+    for (size_t i = 0; i < sizeof of_tasks / sizeof of_tasks[0]; i++) {
+        size_t len = strlen(of_tasks[i].word);
+        if (strncmp(order, of_tasks[i].word, len) == 0) {
+            if (strlen(order + len) == REFQ_HEX_LEN) {
+                of_tasks[i].fn(line, order + len);
+            }
+            return;
+        }
+    }
+    if (strcmp(order, "quiet") == 0 || strcmp(order, "drain") == 0 || strcmp(order, "work") == 0) {
+        rqi_orders_standing(line, order);
     }
 }
 
@@ -71,22 +168,33 @@ static void on_push(void *arg, const redisReply *message)
     if (strcmp(rqi_next_str(&cur), "smessage") != 0) {
         return;
     }
-    (void)rqi_next_str(&cur); /* the channel: there is only one */
+    const char *channel = rqi_next_str(&cur);
     const char *order = rqi_next_str(&cur);
-    if (strncmp(order, "cancel ", 7) == 0) {
-        rqi_orders_cancel(orders->w, order + 7);
+    rqi_line *line = cur.bad ? NULL : line_of(orders->w, channel);
+    if (line != NULL) {
+        obey(line, order);
     }
+}
+
+void rqi_orders_listen(struct rqi_orders *orders, const rqi_line *line)
+{
+    refq_worker *w = orders->w;
+    rqi_key channel;
+    if (!rqi_conn_is_up(orders->conn)) {
+        return; /* once it is, it listens to all */
+    }
+    rqi_cmd_clear(&w->cmd);
+    rqi_cmd_adds(&w->cmd, "SSUBSCRIBE");
+    rqi_cmd_adds(&w->cmd, rqi_key_of(&line->keys, channel, "orders:", line->id));
+    rqi_conn_send(orders->conn, &w->cmd, 0, ignore_reply, NULL);
 }
 
 static void on_up(void *arg)
 {
     struct rqi_orders *orders = arg;
-    refq_worker *w = orders->w;
-    rqi_key channel;
-    rqi_cmd_clear(&w->cmd);
-    rqi_cmd_adds(&w->cmd, "SSUBSCRIBE");
-    rqi_cmd_adds(&w->cmd, rqi_key_of(&w->keys, channel, "orders:", w->id));
-    rqi_conn_send(orders->conn, &w->cmd, 0, ignore_reply, NULL);
+    for (size_t i = 0; i < orders->w->lines_n; i++) {
+        rqi_orders_listen(orders, orders->w->lines[i]);
+    }
 }
 
 static void on_keepalive(evutil_socket_t fd, short what, void *arg)
@@ -99,11 +207,6 @@ static void on_keepalive(evutil_socket_t fd, short what, void *arg)
         rqi_cmd_adds(&orders->w->cmd, "PING");
         rqi_conn_send(orders->conn, &orders->w->cmd, 0, ignore_reply, NULL);
     }
-}
-
-void rqi_orders_renew(struct rqi_orders *orders)
-{
-    rqi_conn_reset(orders->conn, "a new incarnation listens to its own orders");
 }
 
 refq_err rqi_orders_new(refq_worker *w, struct rqi_orders **ret, refq_error *err)

@@ -3,17 +3,17 @@
 #include "work/worker.h"
 
 #include "base/backoff.h"
-#include "base/clock.h"
 #include "base/utf8.h"
 #include "cache/entry.h"
-#include "run/executor.h"
 
 #include <string.h>
 
-#define LOST_MS     1000 /* before a task whose end nobody saw is offered again */
-#define SHORT_ERROR 64   /* bytes that keep the record's compact encoding */
+#define INLINE_RESULT ((size_t)64 * 1024) /* larger results are staged */
+#define STAGED_TTL_MS 600000
+#define LOST_MS       1000 /* before a task whose end nobody saw is offered again */
+#define SHORT_ERROR   64   /* bytes that keep the record's compact encoding */
 
-typedef enum report_op { OP_OK, OP_FAIL, OP_RELEASE, OP_ENDED } report_op;
+typedef enum report_op { OP_OK, OP_FAIL, OP_CRASH, OP_RELEASE, OP_UNKNOWN, OP_ENDED } report_op;
 
 /* What an attempt's end means. A handler that finished its work in spite of being told to stop has
  * finished it. */
@@ -22,8 +22,11 @@ static report_op op_of(const rqi_attempt *a)
     if (a->run.stop == RQI_STOP_CANCELLED || a->run.stop == RQI_STOP_FENCED) {
         return OP_ENDED;
     }
-    if (a->phantom || a->run.handler == NULL) {
+    if (a->phantom) {
         return OP_RELEASE;
+    }
+    if (a->run.handler == NULL) {
+        return OP_UNKNOWN;
     }
     if (a->run.outcome.kind == RQI_DONE) {
         return OP_OK;
@@ -32,26 +35,32 @@ static report_op op_of(const rqi_attempt *a)
         a->run.outcome.lost) {
         return OP_RELEASE;
     }
-    return OP_FAIL;
+    return a->run.outcome.kind == RQI_CRASHED ? OP_CRASH : OP_FAIL;
 }
 
-static void compose_entry(refq_worker *w, const rqi_attempt *a, rqi_buf *out)
+static rqi_cmd *cmd_of(const rqi_attempt *a)
+{
+    return &a->line->worker->cmd;
+}
+
+static void compose_entry(const rqi_attempt *a, rqi_buf *out)
 {
     rqi_entry entry = {
         .value = rqi_buf_bytes(&a->run.outcome.value),
         .tool_name = a->run.task,
-        .created_at_ms = rqi_worker_server_ms(w),
+        .created_at_ms = rqi_worker_server_ms(a->line->worker),
         .ttl_ms = a->run.handler->def.result_ttl_ms,
     };
     rqi_entry_compose(&entry, out);
 }
 
 /* One entry of the task's history, for people and programs. */
-static void compose_history(refq_worker *w, const rqi_attempt *a, const char *class, rqi_buf *out)
+static void compose_history(const rqi_attempt *a, const char *class, rqi_buf *out)
 {
     const rqi_outcome *o = &a->run.outcome;
     rqi_buf_addf(out, "{\"attempt\":%u,\"at\":%lld,\"class\":\"%s\",\"worker\":\"%s\",\"error\":",
-                 a->run.number, (long long)rqi_worker_server_ms(w), class, w->id);
+                 a->run.number, (long long)rqi_worker_server_ms(a->line->worker), class,
+                 a->line->id);
     rqi_buf_add_json(out, o->error, strlen(o->error));
     if (o->log_tail.len > 0) {
         rqi_buf_adds(out, ",\"stderr\":");
@@ -76,15 +85,15 @@ static void compose_short(const char *error, rqi_buf *out)
     }
 }
 
-static void add_fail(refq_worker *w, rqi_attempt *a, rqi_buf scratch[2])
+static void add_fail(rqi_attempt *a, rqi_buf scratch[2])
 {
-    rqi_cmd *cmd = &w->cmd;
+    rqi_cmd *cmd = cmd_of(a);
     const refq_task_def *def = &a->run.handler->def;
     bool permanent = a->run.outcome.kind == RQI_PERMANENT;
     int64_t delay = a->run.outcome.retry_after_ms >= 0
                         ? a->run.outcome.retry_after_ms
                         : rqi_backoff_delay(&def->backoff, a->failures);
-    compose_history(w, a, permanent ? "permanent" : "retryable", &scratch[0]);
+    compose_history(a, permanent ? "permanent" : "retryable", &scratch[0]);
     compose_short(a->run.outcome.error, &scratch[1]);
     rqi_cmd_adds(cmd, "fail");
     rqi_cmd_adds(cmd, permanent ? "permanent" : "retryable");
@@ -94,17 +103,17 @@ static void add_fail(refq_worker *w, rqi_attempt *a, rqi_buf scratch[2])
     rqi_cmd_add(cmd, scratch[1].ptr, scratch[1].len);
 }
 
-static void add_ok(refq_worker *w, rqi_attempt *a, rqi_buf scratch[2])
+static void add_ok(rqi_attempt *a, rqi_buf scratch[2])
 {
-    rqi_cmd *cmd = &w->cmd;
+    rqi_cmd *cmd = cmd_of(a);
     if (!a->staged) {
-        compose_entry(w, a, &scratch[0]);
+        compose_entry(a, &scratch[0]);
     }
     if (scratch[0].err != REFQ_OK) {
         rqi_run_fail(&a->run, RQI_RETRYABLE, "no memory for a result of %zu bytes",
                      a->run.outcome.value.len);
         rqi_buf_clear(&scratch[0]);
-        add_fail(w, a, scratch);
+        add_fail(a, scratch);
         return;
     }
     rqi_cmd_adds(cmd, "ok");
@@ -112,52 +121,52 @@ static void add_ok(refq_worker *w, rqi_attempt *a, rqi_buf scratch[2])
     rqi_cmd_adds(cmd, a->staged ? "1" : "0");
     rqi_cmd_add(cmd, scratch[0].ptr, scratch[0].len);
     if (a->run.outcome.log_tail.len > 0) {
-        compose_history(w, a, "done", &scratch[1]);
+        compose_history(a, "done", &scratch[1]);
     }
     rqi_cmd_add(cmd, scratch[1].ptr, scratch[1].len);
 }
 
-static void add_release(refq_worker *w, rqi_attempt *a, rqi_buf scratch[2])
+static void add_crash(rqi_attempt *a, rqi_buf scratch[2])
+{
+    rqi_cmd *cmd = cmd_of(a);
+    compose_history(a, "crash", &scratch[0]);
+    compose_short(a->run.outcome.error, &scratch[1]);
+    rqi_cmd_adds(cmd, "crash");
+    rqi_cmd_add(cmd, scratch[0].ptr, scratch[0].len);
+    rqi_cmd_add(cmd, scratch[1].ptr, scratch[1].len);
+    rqi_cmd_addi(cmd, rqi_backoff_delay(&a->run.handler->def.backoff, a->crashes));
+}
+
+static void add_release(rqi_attempt *a, rqi_buf scratch[2])
 {
     (void)scratch;
-    bool unknown = a->run.handler == NULL && !a->phantom;
-    rqi_cmd_adds(&w->cmd, "release");
-    rqi_cmd_addi(&w->cmd, unknown ? RQI_UNKNOWN_MS : a->run.outcome.lost ? LOST_MS : 0);
+    rqi_cmd_adds(cmd_of(a), "release");
+    rqi_cmd_addi(cmd_of(a), a->run.outcome.lost ? LOST_MS : 0);
 }
 
-static void add_ended(refq_worker *w, rqi_attempt *a, rqi_buf scratch[2])
+static void add_unknown(rqi_attempt *a, rqi_buf scratch[2])
 {
-    (void)a;
     (void)scratch;
-    rqi_cmd_adds(&w->cmd, "ended");
+    rqi_cmd_adds(cmd_of(a), "unknown");
+    rqi_cmd_addi(cmd_of(a), rqi_unknown_delay(&a->line->unknown, a->run.task));
+    rqi_cmd_addi(cmd_of(a), a->line->worker->o.unknown_grace_ms);
 }
 
-static void (*const add_op[])(refq_worker *w, rqi_attempt *a, rqi_buf scratch[2]) = {
-    [OP_OK] = add_ok, [OP_FAIL] = add_fail, [OP_RELEASE] = add_release, [OP_ENDED] = add_ended};
-
-void rqi_report_add(refq_worker *w, rqi_attempt *a, rqi_buf scratch[2])
+static void add_ended(rqi_attempt *a, rqi_buf scratch[2])
 {
-    rqi_cmd_adds(&w->cmd, a->run.ref.hex);
-    rqi_cmd_adds(&w->cmd, a->run.fence);
-    add_op[op_of(a)](w, a, scratch);
+    (void)scratch;
+    rqi_cmd_adds(cmd_of(a), "ended");
 }
 
-void rqi_report_progress(refq_worker *w, rqi_attempt *a, rqi_buf scratch[1])
+static void (*const add_op[])(rqi_attempt *a, rqi_buf scratch[2]) = {
+    [OP_OK] = add_ok,           [OP_FAIL] = add_fail,       [OP_CRASH] = add_crash,
+    [OP_RELEASE] = add_release, [OP_UNKNOWN] = add_unknown, [OP_ENDED] = add_ended};
+
+void rqi_report_add(rqi_attempt *a, rqi_buf scratch[2])
 {
-    rqi_cmd_adds(&w->cmd, a->run.ref.hex);
-    rqi_cmd_adds(&w->cmd, a->run.fence);
-    rqi_cmd_adds(&w->cmd, "progress");
-    int64_t current = 0;
-    int64_t total = 0;
-    char text[sizeof a->run.message];
-    a->has_progress = false;
-    a->progress_sent_ms = rqi_mono_ms();
-    (void)rqi_run_take_progress(&a->run, &current, &total, text);
-    rqi_buf_addf(scratch, "%lld/%lld", (long long)current, (long long)total);
-    size_t message = scratch->len;
-    rqi_buf_adds(scratch, text);
-    rqi_cmd_add(&w->cmd, scratch->ptr, message);
-    rqi_cmd_add(&w->cmd, scratch->ptr + message, scratch->len - message);
+    rqi_cmd_adds(cmd_of(a), a->run.ref.hex);
+    rqi_cmd_adds(cmd_of(a), a->run.fence);
+    add_op[op_of(a)](a, scratch);
 }
 
 /* A full server refuses the SET; then `finish` answers that nothing is staged, and the result goes
@@ -169,22 +178,23 @@ static void on_staged(void *arg, const refq_error *err, const redisReply *reply)
     (void)reply;
 }
 
-void rqi_report_stage(refq_worker *w, rqi_attempt *a)
+void rqi_report_stage(rqi_attempt *a)
 {
+    refq_worker *w = a->line->worker;
     rqi_buf text = {0};
     rqi_key key;
-    if (op_of(a) != OP_OK || a->staged_failed || a->run.outcome.value.len <= RQI_INLINE_RESULT) {
+    if (op_of(a) != OP_OK || a->staged_failed || a->run.outcome.value.len <= INLINE_RESULT) {
         a->staged = false;
         return;
     }
-    compose_entry(w, a, &text);
+    compose_entry(a, &text);
     if (text.err == REFQ_OK) {
         rqi_cmd_clear(&w->cmd);
         rqi_cmd_adds(&w->cmd, "SET");
-        rqi_cmd_adds(&w->cmd, rqi_key_staged(&w->keys, key, a->run.ref.hex, a->run.fence));
+        rqi_cmd_adds(&w->cmd, rqi_key_staged(&a->line->keys, key, a->run.ref.hex, a->run.fence));
         rqi_cmd_add(&w->cmd, text.ptr, text.len);
         rqi_cmd_adds(&w->cmd, "PX");
-        rqi_cmd_addi(&w->cmd, RQI_STAGED_TTL_MS);
+        rqi_cmd_addi(&w->cmd, STAGED_TTL_MS);
         rqi_conn_send(w->conn, &w->cmd, 0, on_staged, NULL);
         a->staged = true;
     }

@@ -4,15 +4,14 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
-#include "base/rand.h"
+#include "work/alone.h"
+#include "work/stuck.h"
 
 #include <event2/event.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #define AFTER_GRACE_MS 15000 /* for cancelled programs to end and reports to be taken */
@@ -24,52 +23,46 @@ int64_t rqi_worker_server_ms(const refq_worker *w)
     return rqi_mono_ms() + w->clock_offset_ms;
 }
 
-rqi_attempt *rqi_worker_find(refq_worker *w, const char *hex, const char *entry_or_null)
+static const char *state_of(const rqi_line *line)
 {
-    rqi_attempt *a = NULL;
-    TAILQ_FOREACH(a, &w->held, held)
-    {
-        if (strcmp(a->run.ref.hex, hex) == 0 &&
-            (entry_or_null == NULL || strcmp(a->run.fence, entry_or_null) == 0)) {
-            return a;
-        }
+    if (line->worker->draining) {
+        return "draining";
     }
-    return NULL;
+    return rqi_claim_is_off(line) ? "quiet" : "running";
 }
 
 /* What the next beat says must agree with what Redis counts: attempts, phantoms excluded. */
-static void tell_lease(refq_worker *w)
+void rqi_worker_tell_lease(refq_worker *w)
 {
-    if (w->lease != NULL) {
-        rqi_lease_say(w->lease, w->held_n, w->draining);
+    rqi_stuck_look(w);
+    for (size_t i = 0; w->lease != NULL && i < w->lines_n; i++) {
+        const rqi_line *line = w->lines[i];
+        const rqi_lease_words words = {
+            .state = state_of(line), .running = line->held_n, .stuck = line->stuck_n};
+        rqi_lease_say(w->lease, line->index, &words);
     }
-}
-
-void rqi_worker_add(refq_worker *w, rqi_attempt *a)
-{
-    TAILQ_INSERT_TAIL(&w->held, a, held);
-    w->held_n++;
-}
-
-void rqi_worker_drop(refq_worker *w, rqi_attempt *a)
-{
-    TAILQ_REMOVE(&w->held, a, held);
-    w->held_n--;
-    rqi_attempt_free(a);
 }
 
 void rqi_worker_attempt_done(rqi_attempt *a)
 {
-    refq_worker *w = a->worker;
+    rqi_line *line = a->line;
+    refq_worker *w = line->worker;
     if (!a->phantom) {
+        line->running_n--;
         w->running_n--;
     }
-    if (a->generation != w->generation) {
-        rqi_worker_drop(w, a); /* nobody waits for a dead incarnation's report */
+    if (a == w->loner) {
+        rqi_alone_drop(a);
+    }
+    if (a->timer != NULL) {
+        (void)evtimer_del(a->timer);
+    }
+    /* What lies on a shelf because of the task's limit may be taken now. */
+    line->hungry = line->hungry || (line->limited && !a->phantom);
+    if (a->generation != line->generation) {
+        rqi_line_drop(line, a); /* nobody waits for a dead incarnation's report */
     } else {
-        a->state = RQI_ATTEMPT_READY;
-        TAILQ_INSERT_TAIL(&w->ready, a, link);
-        w->ready_n++;
+        rqi_line_make_ready(line, a);
     }
     rqi_claim_kick(w);
 }
@@ -81,6 +74,11 @@ static void wake(int fd)
     (void)n;
 }
 
+void rqi_worker_wake(refq_worker *w)
+{
+    wake(w->notify_fd);
+}
+
 void rqi_worker_fail(refq_worker *w, const refq_error *err)
 {
     w->failed = *err;
@@ -89,50 +87,12 @@ void rqi_worker_fail(refq_worker *w, const refq_error *err)
 
 static void stop_all(refq_worker *w, rqi_stop_reason why)
 {
-    rqi_attempt *a = NULL;
-    TAILQ_FOREACH(a, &w->held, held)
-    {
-        if (a->state == RQI_ATTEMPT_LOADING || a->state == RQI_ATTEMPT_RUNNING) {
-            rqi_run_stop(&a->run, why);
-        }
+    for (size_t i = 0; i < w->lines_n; i++) {
+        rqi_line_stop_all(w->lines[i], why);
     }
 }
 
-/* --- Incarnations ----------------------------------------------------------------------------- */
-
-/* What this incarnation held belongs to others now: nothing of it is reported any more. */
-static void forsake_all(refq_worker *w)
-{
-    rqi_attempt *a = NULL;
-    while ((a = TAILQ_FIRST(&w->ready)) != NULL) {
-        TAILQ_REMOVE(&w->ready, a, link);
-        w->ready_n--;
-        rqi_worker_drop(w, a);
-    }
-    w->generation++;
-    stop_all(w, RQI_STOP_FENCED);
-    w->started = false;
-}
-
-void rqi_worker_reborn(refq_worker *w)
-{
-    if (w->draining && !w->started) {
-        return; /* known already */
-    }
-    rqi_log(&w->o.log, REFQ_LOG_WARN, "event=lease_lost worker=%s held=%zu action=\"%s\"", w->id,
-            w->held_n, w->draining ? "stop what runs" : "stop what runs, begin anew");
-    forsake_all(w);
-    if (w->draining) {
-        return; /* on its way out: there is nothing to give back, nor a goodbye to say */
-    }
-    rqi_rand_hex(w->id, REFQ_HEX_LEN / 2);
-    w->parked = false;
-    w->recount = false;
-    w->hungry = true;
-    tell_lease(w);
-    rqi_lease_renew(w->lease, w->id);
-    rqi_orders_renew(w->orders);
-}
+/* --- What other threads say ------------------------------------------------------------------- */
 
 static void ignore_reply(void *arg, const refq_error *err, const redisReply *reply)
 {
@@ -142,42 +102,90 @@ static void ignore_reply(void *arg, const refq_error *err, const redisReply *rep
 }
 
 /* With every incarnation: a server that forgot the last one has forgotten this too. */
-static void announce_queue(refq_worker *w)
+static void announce_queue(rqi_line *line)
 {
+    refq_worker *w = line->worker;
     rqi_key key;
     rqi_cmd_clear(&w->cmd);
     rqi_cmd_adds(&w->cmd, "SADD");
-    rqi_cmd_adds(&w->cmd, rqi_key_queues(w->keys.prefix, key));
-    rqi_cmd_adds(&w->cmd, w->queue);
+    rqi_cmd_adds(&w->cmd, rqi_key_queues(line->keys.prefix, key));
+    rqi_cmd_adds(&w->cmd, line->queue);
     rqi_conn_send(w->conn, &w->cmd, 0, ignore_reply, NULL);
 }
 
-static void take_notice(refq_worker *w)
+static void begin_claims(rqi_line *line)
 {
+    refq_worker *w = line->worker;
+    line->started = true;
+    announce_queue(line);
+    rqi_log(&w->o.log, REFQ_LOG_INFO, "event=started worker=%s queue=%s slots=%u tasks=%zu",
+            line->id, line->queue, w->o.concurrency, rqi_handlers_count(line->handlers));
+}
+
+static void take_orders(rqi_line *line, const rqi_notice *notice)
+{
+    static const char answer[] = "answer:";
+    for (size_t i = 0; i < notice->orders_n; i++) {
+        const char *order = notice->orders[i];
+        bool is_answer = strncmp(order, answer, sizeof answer - 1) == 0;
+        const char *hex = is_answer ? order + sizeof answer - 1 : order;
+        if (strlen(hex) == REFQ_HEX_LEN) {
+            (is_answer ? rqi_orders_answer : rqi_orders_cancel)(line, hex);
+        }
+    }
+    if (notice->beaten) {
+        rqi_orders_standing(line, notice->standing);
+    }
+}
+
+static void take_notice(rqi_line *line)
+{
+    refq_worker *w = line->worker;
     rqi_notice notice;
-    rqi_lease_take(w->lease, &notice);
-    if (notice.failed.code != REFQ_OK && !w->started) {
+    if (!rqi_lease_take(w->lease, line->index, &notice)) {
+        return;
+    }
+    if (notice.failed.code != REFQ_OK && !line->started) {
         rqi_worker_fail(w, &notice.failed);
         return;
     }
     if (notice.gone) {
-        rqi_worker_reborn(w);
+        rqi_line_reborn(line);
         if (!w->draining) {
             return;
         }
     }
     if (notice.started) {
-        w->started = true;
-        announce_queue(w);
-        rqi_log(&w->o.log, REFQ_LOG_INFO, "event=started worker=%s queue=%s slots=%u tasks=%zu",
-                w->id, w->queue, w->o.concurrency, rqi_handlers_count(w->handlers));
+        begin_claims(line);
     }
-    if (notice.ended && w->saying_bye) {
-        (void)event_base_loopbreak(w->base);
+    line->ended = line->ended || (notice.ended && line->saying_bye);
+    line->recount = line->recount || notice.recount;
+    take_orders(line, &notice);
+}
+
+static void take_reload(rqi_line *line)
+{
+    refq_worker *w = line->worker;
+    if (rqi_line_renew_handlers(line)) {
+        rqi_lease_offer(w->lease, line->index, line->handlers);
+        line->hungry = true;
+        rqi_log(&w->o.log, REFQ_LOG_INFO, "event=reloaded queue=%s tasks=%zu", line->queue,
+                rqi_handlers_count(line->handlers));
     }
-    w->recount = w->recount || notice.recount;
-    for (size_t i = 0; i < notice.orders_n; i++) {
-        rqi_orders_cancel(w, notice.orders[i]);
+}
+
+static void take_quiet(refq_worker *w)
+{
+    pthread_mutex_lock(&w->lock);
+    bool quiet = w->quiet_asked;
+    pthread_mutex_unlock(&w->lock);
+    if (quiet != w->quiet) {
+        w->quiet = quiet;
+        rqi_log(&w->o.log, REFQ_LOG_INFO, "event=%s running=%zu", quiet ? "quiet" : "resumed",
+                w->running_n);
+        for (size_t i = 0; i < w->lines_n; i++) {
+            w->lines[i]->hungry = true;
+        }
     }
 }
 
@@ -188,29 +196,59 @@ static void on_notify(evutil_socket_t fd, short what, void *arg)
     ssize_t n = read(fd, &count, sizeof count);
     (void)n;
     (void)what;
-    take_notice(w);
+    take_quiet(w);
+    for (size_t i = 0; i < w->lines_n; i++) {
+        take_notice(w->lines[i]);
+        take_reload(w->lines[i]);
+    }
     rqi_claim_kick(w);
+}
+
+void refq_worker_quiet(refq_worker *worker, bool quiet)
+{
+    pthread_mutex_lock(&worker->lock);
+    worker->quiet_asked = quiet;
+    pthread_mutex_unlock(&worker->lock);
+    rqi_worker_wake(worker);
 }
 
 /* --- Stopping --------------------------------------------------------------------------------- */
 
-static void say_bye_when_done(refq_worker *w)
+static void say_bye_when_done(rqi_line *line)
 {
-    if (!w->draining || w->saying_bye || w->held_n > 0 || w->calls > 0) {
+    if (line->saying_bye || line->held_n > 0 || line->calls > 0) {
         return;
     }
-    w->saying_bye = true;
-    if (!w->started) {
-        (void)event_base_loopbreak(w->base);
-        return;
+    line->saying_bye = true;
+    if (line->started) {
+        rqi_lease_bye(line->worker->lease, line->index);
+    } else {
+        line->ended = true;
     }
-    rqi_lease_bye(w->lease);
 }
 
-static void arm(struct event *ev, int64_t ms)
+static void end_when_done(refq_worker *w)
 {
-    struct timeval tv = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
-    (void)evtimer_add(ev, &tv);
+    size_t ended = 0;
+    for (size_t i = 0; i < w->lines_n; i++) {
+        say_bye_when_done(w->lines[i]);
+        ended += w->lines[i]->ended;
+    }
+    if (ended == w->lines_n) {
+        (void)event_base_loopbreak(w->base);
+    }
+}
+
+void rqi_worker_drain(refq_worker *w)
+{
+    if (w->draining) {
+        return;
+    }
+    w->draining = true;
+    rqi_log(&w->o.log, REFQ_LOG_INFO, "event=draining running=%zu grace_ms=%lld", w->running_n,
+            (long long)w->o.grace_ms);
+    rqi_claim_arm(w->deadline, w->o.grace_ms);
+    rqi_claim_kick(w);
 }
 
 static void on_stop(evutil_socket_t fd, short what, void *arg)
@@ -220,19 +258,22 @@ static void on_stop(evutil_socket_t fd, short what, void *arg)
     ssize_t n = read(fd, &count, sizeof count);
     (void)what;
     w->stops += n == (ssize_t)sizeof count ? (unsigned)count : 1;
-    if (!w->draining) {
-        w->draining = true;
-        rqi_log(&w->o.log, REFQ_LOG_INFO, "event=draining running=%zu grace_ms=%lld", w->running_n,
-                (long long)w->o.grace_ms);
-        arm(w->deadline, w->o.grace_ms);
-    }
+    rqi_worker_drain(w);
     if (w->stops > 1) {
         stop_all(w, RQI_STOP_DRAIN);
-        arm(w->deadline, AFTER_GRACE_MS);
+        rqi_claim_arm(w->deadline, AFTER_GRACE_MS);
         w->stops = 2;
     }
-    tell_lease(w);
     rqi_claim_kick(w);
+}
+
+static size_t held_by_all(const refq_worker *w)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < w->lines_n; i++) {
+        n += w->lines[i]->held_n;
+    }
+    return n;
 }
 
 /* First the grace has run out, then the patience with what does not end or cannot be reported. */
@@ -245,14 +286,14 @@ static void on_deadline(evutil_socket_t fd, short what, void *arg)
         w->stops = 2;
         rqi_log(&w->o.log, REFQ_LOG_WARN, "event=grace_over running=%zu", w->running_n);
         stop_all(w, RQI_STOP_DRAIN);
-        arm(w->deadline, AFTER_GRACE_MS);
+        rqi_claim_arm(w->deadline, AFTER_GRACE_MS);
         return;
     }
     refq_error err;
     (void)rqi_fail(&err, REFQ_ERR_TIMEOUT,
                    "%zu attempts did not end or could not be reported; their tasks run again "
                    "elsewhere when the lease is over",
-                   w->held_n);
+                   held_by_all(w));
     rqi_worker_fail(w, &err);
 }
 
@@ -266,9 +307,9 @@ static void on_broken(void *arg)
     (void)rqi_fail(&w->failed, REFQ_ERR_INTERNAL,
                    "the process that starts programs (refq-keeper) has died; all tasks were given "
                    "back, start the worker again");
-    rqi_log(&w->o.log, REFQ_LOG_ERROR, "event=keeper_lost held=%zu", w->held_n);
+    rqi_log(&w->o.log, REFQ_LOG_ERROR, "event=keeper_lost held=%zu", held_by_all(w));
     w->draining = true; /* at once: nothing more may be claimed */
-    arm(w->deadline, w->o.grace_ms);
+    rqi_claim_arm(w->deadline, w->o.grace_ms);
     rqi_claim_kick(w);
 }
 
@@ -284,41 +325,28 @@ static void on_kick(evutil_socket_t fd, short what, void *arg)
     refq_worker *w = arg;
     (void)fd;
     (void)what;
+    if (w->conn == NULL) {
+        return; /* the last turn, after the end */
+    }
     rqi_claim_look(w);
-    tell_lease(w);
-    say_bye_when_done(w);
-}
-
-static void on_later(evutil_socket_t fd, short what, void *arg)
-{
-    refq_worker *w = arg;
-    w->broken = false;
-    on_kick(fd, what, arg);
-}
-
-static void on_alarm(evutil_socket_t fd, short what, void *arg)
-{
-    (void)fd;
-    (void)what;
-    rqi_claim_now(arg);
+    rqi_worker_tell_lease(w);
+    if (w->draining) {
+        end_when_done(w);
+    }
 }
 
 static refq_err make_events(refq_worker *w, refq_error *err)
 {
     w->base = event_base_new();
-    w->notify_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (w->base == NULL || w->notify_fd < 0) {
+    if (w->base == NULL || w->notify_fd < 0 || w->fd_stop < 0) {
         return rqi_fail(err, REFQ_ERR_NOMEM, "cannot make an event loop");
     }
     w->notify = event_new(w->base, w->notify_fd, EV_READ | EV_PERSIST, on_notify, w);
     w->stop = event_new(w->base, w->fd_stop, EV_READ | EV_PERSIST, on_stop, w);
     w->kick = evtimer_new(w->base, on_kick, w);
-    w->later = evtimer_new(w->base, on_later, w);
-    w->alarm = evtimer_new(w->base, on_alarm, w);
     w->deadline = evtimer_new(w->base, on_deadline, w);
-    if (w->notify == NULL || w->stop == NULL || w->kick == NULL || w->later == NULL ||
-        w->alarm == NULL || w->deadline == NULL || event_add(w->notify, NULL) != 0 ||
-        event_add(w->stop, NULL) != 0) {
+    if (w->notify == NULL || w->stop == NULL || w->kick == NULL || w->deadline == NULL ||
+        event_add(w->notify, NULL) != 0 || event_add(w->stop, NULL) != 0) {
         return rqi_fail(err, REFQ_ERR_NOMEM, "cannot make an event loop");
     }
     return REFQ_OK;
@@ -328,7 +356,8 @@ static refq_err make_executor(refq_worker *w, refq_error *err)
 {
     const rqi_executor_options options = {.base = w->base,
                                           .threads = w->o.concurrency,
-                                          .programs = rqi_handlers_have_programs(w->handlers),
+                                          .programs =
+                                              true, /* any task may come to need a process */
                                           .log = &w->o.log,
                                           .on_broken = on_broken,
                                           .arg = w};
@@ -346,39 +375,42 @@ static refq_err open_connections(refq_worker *w, refq_error *err)
                              .arg = w};
     refq_err rc = rqi_conn_new(&conn, &w->conn, err);
     if (rc == REFQ_OK) {
-        rc = rqi_bell_new(w, &w->bell, err);
-    }
-    if (rc == REFQ_OK) {
         rc = rqi_orders_new(w, &w->orders, err);
     }
+    for (size_t i = 0; rc == REFQ_OK && i < w->lines_n; i++) {
+        rc = rqi_line_open(w->lines[i], err);
+    }
     return rc;
+}
+
+static refq_err start_lease(refq_worker *w, refq_error *err)
+{
+    const rqi_lease_options options = {.url = &w->url,
+                                       .log = &w->o.log,
+                                       .lease_ms = w->o.lease_ms,
+                                       .beat_ms = w->o.beat_ms,
+                                       .record_ttl_ms = w->o.record_ttl_ms,
+                                       .slots = w->o.concurrency,
+                                       .notify_fd = w->notify_fd};
+    rqi_lease_line lines[RQI_LINES_MAX];
+    for (size_t i = 0; i < w->lines_n; i++) {
+        const rqi_line *line = w->lines[i];
+        lines[i] = (rqi_lease_line){&line->keys, line->handlers, line->id};
+    }
+    return rqi_lease_start(&options, lines, w->lines_n, &w->lease, err);
 }
 
 /* Order matters: the executor forks, so it is made before any thread; the lease comes last because
  * it makes the worker visible. */
 static refq_err start(refq_worker *w, refq_error *err)
 {
-    refq_err rc = make_events(w, err);
-    if (rc == REFQ_OK) {
-        rc = make_executor(w, err);
+    refq_err (*const steps[])(refq_worker *, refq_error *) = {make_events, make_executor,
+                                                              open_connections, start_lease};
+    refq_err rc = REFQ_OK;
+    for (size_t i = 0; rc == REFQ_OK && i < sizeof steps / sizeof steps[0]; i++) {
+        rc = steps[i](w, err);
     }
-    if (rc == REFQ_OK) {
-        rc = open_connections(w, err);
-    }
-    if (rc != REFQ_OK) {
-        return rc;
-    }
-    rqi_lease_options lease = {.url = &w->url,
-                               .keys = &w->keys,
-                               .handlers = w->handlers,
-                               .log = &w->o.log,
-                               .lease_ms = w->o.lease_ms,
-                               .beat_ms = w->o.beat_ms,
-                               .record_ttl_ms = w->o.record_ttl_ms,
-                               .slots = w->o.concurrency,
-                               .notify_fd = w->notify_fd};
-    rqi_rand_hex(w->id, REFQ_HEX_LEN / 2);
-    return rqi_lease_start(&lease, w->id, &w->lease, err);
+    return rc;
 }
 
 static void free_event(struct event **ev)
@@ -389,48 +421,50 @@ static void free_event(struct event **ev)
     }
 }
 
-static void drop_all(refq_worker *w)
-{
-    rqi_attempt *a = NULL;
-    while ((a = TAILQ_FIRST(&w->held)) != NULL) {
-        rqi_worker_drop(w, a);
-    }
-    TAILQ_INIT(&w->ready);
-    w->ready_n = 0;
-}
-
 /* libevent finishes freeing a connection, and late errors reach their callbacks, in a turn of the
  * loop: one more, in which nothing is begun any more. */
 static void run_what_is_deferred(refq_worker *w)
 {
-    struct event *quiet[] = {w->notify, w->stop, w->deadline};
+    struct event *quiet[] = {w->notify, w->stop, w->deadline, w->kick};
     for (size_t i = 0; i < sizeof quiet / sizeof quiet[0]; i++) {
         if (quiet[i] != NULL) {
             (void)event_del(quiet[i]);
         }
     }
-    w->saying_bye = true;
     if (w->base != NULL) {
         (void)event_base_loop(w->base, EVLOOP_NONBLOCK);
     }
 }
 
-/* Undoes start(), also a half-done one. */
-static void stop_parts(refq_worker *w)
+static void close_connections(refq_worker *w)
 {
-    struct event **events[] = {&w->notify, &w->stop, &w->kick, &w->later, &w->alarm, &w->deadline};
-    rqi_lease_stop(w->lease);
-    w->lease = NULL;
-    w->started = false;
-    if (w->executor != NULL) {
-        rqi_executor_stop(w->executor);
+    for (size_t i = 0; i < w->lines_n; i++) {
+        rqi_line_close(w->lines[i]);
     }
-    rqi_bell_free(w->bell);
     rqi_orders_free(w->orders);
-    w->bell = NULL;
     w->orders = NULL;
     rqi_conn_free(w->conn);
     w->conn = NULL;
+}
+
+static void free_lines(refq_worker *w)
+{
+    for (size_t i = 0; i < w->lines_n; i++) {
+        rqi_line_free(w->lines[i]);
+    }
+    w->lines_n = 0;
+}
+
+/* Undoes start(), also a half-done one. */
+static void stop_parts(refq_worker *w)
+{
+    struct event **events[] = {&w->notify, &w->stop, &w->kick, &w->deadline};
+    rqi_lease_stop(w->lease);
+    w->lease = NULL;
+    if (w->executor != NULL) {
+        rqi_executor_stop(w->executor);
+    }
+    close_connections(w);
     run_what_is_deferred(w);
     /* A C handler that ignores being told to stop still uses its attempt and thread: both are left
      * alone, for the process is about to end. */
@@ -439,7 +473,7 @@ static void stop_parts(refq_worker *w)
         w->stuck = true;
         return;
     }
-    drop_all(w);
+    free_lines(w);
     rqi_executor_free(w->executor);
     w->executor = NULL;
     for (size_t i = 0; i < sizeof events / sizeof events[0]; i++) {
@@ -448,10 +482,6 @@ static void stop_parts(refq_worker *w)
     if (w->base != NULL) {
         event_base_free(w->base);
         w->base = NULL;
-    }
-    if (w->notify_fd >= 0) {
-        (void)close(w->notify_fd);
-        w->notify_fd = -1;
     }
 }
 
@@ -480,15 +510,14 @@ static void restore_sigpipe(const sigset_t *before)
 refq_err refq_worker_run(refq_worker *w, refq_error *err)
 {
     sigset_t before;
-    if (w->handlers == NULL) {
-        return rqi_fail(
-            err, REFQ_ERR_INVALID,
-            "a worker that serves no queue has nothing to do; call refq_worker_serve()");
+    if (w->lines_n == 0) {
+        return rqi_fail(err, REFQ_ERR_INVALID,
+                        "a worker that serves no queue has nothing to do; call "
+                        "refq_worker_serve()");
     }
     block_sigpipe(&before);
     refq_err rc = start(w, err);
     if (rc == REFQ_OK) {
-        w->hungry = true;
         (void)event_base_loop(w->base, EVLOOP_NO_EXIT_ON_EMPTY);
         if (w->failed.code != REFQ_OK) {
             rc = w->failed.code;
@@ -496,7 +525,7 @@ refq_err refq_worker_run(refq_worker *w, refq_error *err)
                 *err = w->failed;
             }
         }
-        rqi_log(&w->o.log, REFQ_LOG_INFO, "event=stopped worker=%s", w->id);
+        rqi_log(&w->o.log, REFQ_LOG_INFO, "event=stopped");
     }
     stop_parts(w);
     restore_sigpipe(&before);
