@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "config_exec.h"
+#include "config_plugin.h"
 #include "config_read.h"
 #include "place.h"
 
@@ -57,7 +58,8 @@ static const char *const jitter_words[] = {"full", "none", NULL};
 
 static const rqi_key top_keys[] = {
     {"queue", read_queue, TOP(queue), .max = REFQ_QUEUE_MAX, .required = true},
-    {"tasks", read_tasks, .required = true},
+    {"tasks", read_tasks, .offset = 0},
+    {"plugins", rqi_read_plugins, .offset = 0},
 };
 
 /* clang-format off */
@@ -179,6 +181,27 @@ static refq_err read_task(const rqi_reading *r, const rqi_yaml_node *node, rqi_c
     return e;
 }
 
+/* The rows of task_keys that fill in the definition; the others tell of a program. */
+static size_t definition_keys(rqi_key out[COUNT(task_keys)])
+{
+    size_t n = 0;
+    for (size_t i = 0; i < COUNT(task_keys); i++) {
+        if (task_keys[i].offset > TASK(def) && task_keys[i].offset < TASK(exec)) {
+            out[n++] = task_keys[i];
+        }
+    }
+    return n;
+}
+
+refq_err rqi_read_definition(const rqi_reading *r, const rqi_yaml_node *node, refq_task_def *ret)
+{
+    rqi_key keys[COUNT(task_keys)];
+    rqi_config_task task = {.def = *ret};
+    refq_err e = rqi_read_map(r, "a task of a plugin", node, keys, definition_keys(keys), &task);
+    *ret = task.def;
+    return e;
+}
+
 static refq_err read_tasks(const rqi_reading *r, const rqi_key *key, const rqi_yaml_node *node,
                            void *target)
 {
@@ -283,7 +306,7 @@ refq_err rqi_config_check_files(const rqi_config *config, refq_error *err)
             e = check_directory(config, &config->tasks[i], err);
         }
     }
-    return e;
+    return e == REFQ_OK ? rqi_config_check_plugins(config, err) : e;
 }
 
 static refq_err read_fd(int fd, const char *path, rqi_buf *out, refq_error *err)
@@ -349,7 +372,12 @@ static refq_err parse_into(refq_bytes text, const char *file, const char *folder
         return rqi_fail_at(err, REFQ_ERR_INVALID, file, 1,
                            "the file is empty; it needs the keys 'queue' and 'tasks'");
     }
-    return rqi_read_map(&r, "the file", root, top_keys, COUNT(top_keys), config);
+    e = rqi_read_map(&r, "the file", root, top_keys, COUNT(top_keys), config);
+    if (e == REFQ_OK && config->n + config->n_plugins == 0) {
+        return rqi_fail_at(err, REFQ_ERR_INVALID, file, root->line,
+                           "the file lacks the key 'tasks'");
+    }
+    return e;
 }
 
 refq_err rqi_config_parse(refq_bytes text, const char *file, const char *folder,

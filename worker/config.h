@@ -7,6 +7,7 @@
 
 #include <refq/bytes.h>
 #include <refq/error.h>
+#include <refq/plugin.h>
 #include <refq/handlers.h>
 
 #define RQI_CONFIG_MAX_BYTES ((size_t)1024 * 1024)
@@ -22,12 +23,20 @@ typedef struct rqi_config_task {
     unsigned directory_line; /* 0 = not given */
 } rqi_config_task;
 
+typedef struct rqi_config_plugin {
+    refq_plugin_options options;
+    const char *given; /* the path as the file has it */
+    unsigned line;     /* of the path */
+} rqi_config_plugin;
+
 typedef struct rqi_config {
     const char *file; /* as named by the caller, for messages */
     const char *queue;
     rqi_config_task *tasks; /* in file order */
-    size_t n;               /* number of tasks, at least 1 */
-    rqi_arena arena;        /* owns all of the above */
+    size_t n;               /* number of tasks; 0 only when there are plugins */
+    rqi_config_plugin *plugins;
+    size_t n_plugins;
+    rqi_arena arena; /* owns all of the above */
 } rqi_config;
 
 /* Reads and checks a task file, including that its programs exist and are executable. Nothing is

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/parse.h"
 #include "config.h"
+#include "config_plugin.h"
 #include "logfmt.h"
 #include "options.h"
 #include "signals.h"
@@ -150,6 +151,10 @@ static int add_tasks(struct daemon *d)
             return fail(d, config_code(e), "bad_config", &err);
         }
     }
+    e = rqi_config_add_plugins(&d->config, d->handlers, &err);
+    if (e != REFQ_OK) {
+        return fail(d, config_code(e), "bad_config", &err);
+    }
     e = refq_worker_serve(d->worker, d->config.queue, d->handlers, &err);
     return e == REFQ_OK ? GO_ON : fail(d, config_code(e), "bad_config", &err);
 }
@@ -174,6 +179,9 @@ static int stop_if_check(struct daemon *d)
            d->config.n == 1 ? "" : "s");
     for (size_t i = 0; i < d->config.n; i++) {
         print_task(&d->config.tasks[i]);
+    }
+    for (size_t i = 0; i < d->config.n_plugins; i++) {
+        printf("  plugin %s (line %u)\n", d->config.plugins[i].given, d->config.plugins[i].line);
     }
     return EX_OK;
 }

@@ -141,20 +141,25 @@ worker_is_there() {
     [[ $(redis-cli -s "$dir/redis.sock" ZCARD 'refq:{examples}:workers') == 1 ]]
 }
 
-# use FOLDER: the worker and the producer there do one task together.
+# use FOLDER RESULT WORKER...: the worker and the producer in the folder do one task together.
 use() {
-    local at=$1 value
-    "$at/worker" >"$dir/worker.log" 2>&1 </dev/null &
+    local at=$1 expected=$2 value
+    shift 2
+    "$@" >"$dir/worker.log" 2>&1 </dev/null &
     worker_pid=$!
     wait_until "the worker is registered" worker_is_there
     "$at/producer" '{"name":"world"}' >"$dir/entry" 2>"$dir/producer.log" ||
         fail "the producer failed" "$dir/producer.log"
     value=$(jq -c .value "$dir/entry") || fail "the entry is no JSON" "$dir/entry"
-    [[ $value == '{"greeting":"hello","to":{"name":"world"},"attempt":1}' ]] || fail "a wrong result: $value"
+    [[ $value == "$expected" ]] || fail "a wrong result: $value"
     stop "$worker_pid" || fail "the worker did not stop cleanly" "$dir/worker.log"
     worker_pid=
     [[ $(redis-cli -s "$dir/redis.sock" ZCARD 'refq:{examples}:workers') == 0 ]] ||
         fail "the worker did not say goodbye"
+}
+
+use_example() {
+    use "$1" '{"greeting":"hello","to":{"name":"world"},"attempt":1}' "$1/worker"
 }
 
 build_with_make() {
@@ -170,14 +175,26 @@ with_find_package() {
     quiet "find_package: configure" cmake -S "$dir/cmake" -B "$dir/cmake/build" -DCMAKE_PREFIX_PATH="$prefix" \
         -DCMAKE_C_COMPILER="$cc" -DCMAKE_C_FLAGS="$flags -Wall -Wextra -Werror"
     quiet "find_package: build" cmake --build "$dir/cmake/build"
-    use "$dir/cmake/build"
+    use_example "$dir/cmake/build"
     echo "ok: find_package: run"
 }
 
 with_pkg_config() {
     build_with_make "$dir/shared" "pkg-config: build"
-    LD_LIBRARY_PATH=$libdir use "$dir/shared"
+    LD_LIBRARY_PATH=$libdir use_example "$dir/shared"
     echo "ok: pkg-config: run"
+}
+
+# The example as a plugin of refq-worker, once on a thread and once in a child process.
+with_plugin() {
+    local at=$dir/shared run
+    for run in thread child; do
+        printf '%s\n' 'queue: examples' 'plugins:' '  - path: ./libgreeter.so' "    run: $run" \
+            '    config: {greeting: hello}' >"$at/tasks.yaml"
+        LD_LIBRARY_PATH=$libdir use "$at" '{"config":{"greeting":"hello"},"to":{"name":"world"}}' \
+            "$prefix/bin/refq-worker" --config "$at/tasks.yaml"
+    done
+    echo "ok: a plugin of refq-worker: run on a thread and in a child process"
 }
 
 with_static_library() {
@@ -185,7 +202,7 @@ with_static_library() {
     if LD_LIBRARY_PATH=$libdir ldd "$dir/static/worker" | grep -q librefq; then
         fail "the static build still loads librefq.so"
     fi
-    use "$dir/static"
+    use_example "$dir/static"
     echo "ok: pkg-config --static: run"
 }
 
@@ -201,4 +218,5 @@ check_headers
 start_redis
 with_find_package
 with_pkg_config
+with_plugin
 with_static_library

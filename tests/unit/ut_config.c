@@ -114,6 +114,24 @@ static const struct {
     {HEAD "    log_tail: 0\n", "5: log_tail: '0' is out of range; allowed are 1 byte to 64KiB"},
     {"queue: docs\ntasks:\n  - name: a\n    exec: [cp, x,\n           \"{@output}\"]\n",
      "4: exec: {@output} in the command needs output: file"},
+    /* plugins */
+    {"queue: docs\nplugins: []\n", "2: 0 plugins are listed; allowed are 1 to 32"},
+    {"queue: docs\nplugins: a.so\n", "2: plugins must be a list, not a text"},
+    {"queue: docs\nplugins:\n  - {run: child}\n", "3: a plugin lacks the key 'path'"},
+    {"queue: docs\nplugins:\n  - path: ''\n", "3: path: a plugin's path has 1 to 4096 bytes"},
+    {"queue: docs\nplugins:\n  - path: a.so\n    run: process\n",
+     "4: run: 'process' is not one of thread, child"},
+    {"queue: docs\nplugins:\n  - path: a.so\n    tasks: []\n",
+     "4: 0 tasks of a plugin are listed; allowed are 1 to 512, and without the key all are taken"},
+    {"queue: docs\nplugins:\n  - path: a.so\n    tasks: [{timeout: 5s}]\n",
+     "4: a task of a plugin lacks the key 'name'"},
+    {"queue: docs\nplugins:\n  - path: a.so\n    tasks: [{name: a, exec: [b]}]\n",
+     "4: unknown key 'exec'; known are name, description, input_schema, output_schema, "
+     "async_timeout, timeout, max_retries, backoff, result_ttl"},
+    {"queue: docs\nplugins:\n  - path: a.so\n    tasks: [[a]]\n",
+     "4: a task of a plugin must be a text, not a list"},
+    {"queue: docs\nplugins:\n  - path: a.so\n    config: {x: .inf}\n",
+     "4: JSON cannot hold the number .inf; quote it to make it a text"},
     {HEAD "    limits: 5\n", "5: limits must be a map, not a number"},
     {HEAD "    limits: {memroy: 1GiB}\n", "5: unknown key 'memroy'; did you mean 'memory'?"},
     {HEAD "    limits: {memory: 512}\n",
@@ -449,6 +467,38 @@ START_TEST(reads_limits)
 }
 END_TEST
 
+START_TEST(reads_plugins)
+{
+    rqi_config config = parse_good("queue: docs\n"
+                                   "plugins:\n"
+                                   "  - path: ./libocr.so\n"
+                                   "    run: child\n"
+                                   "    tasks: [scan, {name: ocr, timeout: 5m, max_retries: 0}]\n"
+                                   "    config: {model: [a, 1, 1.5, null]}\n"
+                                   "  - path: /opt/b.so\n");
+    ck_assert_uint_eq(config.n, 0);
+    ck_assert_uint_eq(config.n_plugins, 2);
+    const refq_plugin_options *o = &config.plugins[0].options;
+    ck_assert_uint_eq(config.plugins[0].line, 3);
+    ck_assert_uint_eq(o->struct_size, sizeof *o);
+    ck_assert_str_eq(o->path, FOLDER "/./libocr.so");
+    ck_assert(o->child);
+    ck_assert_uint_eq(o->n_tasks, 2);
+    ck_assert_str_eq(o->tasks[0].name, "scan");
+    ck_assert_int_eq(o->tasks[0].timeout_ms, 0);
+    ck_assert_str_eq(o->tasks[1].name, "ocr");
+    ck_assert_int_eq(o->tasks[1].timeout_ms, 300000);
+    ck_assert_int_eq(o->tasks[1].max_retries, REFQ_NO_RETRIES);
+    ck_assert_str_eq(o->config_json, "{\"model\":[\"a\",1,1.5,null]}");
+    o = &config.plugins[1].options;
+    ck_assert_str_eq(o->path, "/opt/b.so");
+    ck_assert_ptr_null(o->tasks);
+    ck_assert_ptr_null(o->config_json);
+    ck_assert(!o->child);
+    rqi_config_done(&config);
+}
+END_TEST
+
 START_TEST(no_retries_means_none)
 {
     rqi_config config = parse_good(HEAD "    max_retries: 0\n");
@@ -628,6 +678,14 @@ START_TEST(reports_a_program_that_is_not_on_the_path)
 }
 END_TEST
 
+START_TEST(reports_a_missing_plugin)
+{
+    struct folder d = make_folder("queue: docs\nplugins:\n  - path: ./libocr.so\n");
+    expect_load_error(&d,
+                      ":3: path: cannot read the plugin './libocr.so': No such file or directory");
+}
+END_TEST
+
 START_TEST(passes_over_a_byte_order_mark)
 {
     struct folder d =
@@ -698,6 +756,7 @@ static TCase *accepted(void)
     tcase_add_test(t, reads_how_programs_are_followed);
     tcase_add_test(t, reads_an_output_file);
     tcase_add_test(t, reads_limits);
+    tcase_add_test(t, reads_plugins);
     tcase_add_test(t, no_retries_means_none);
     tcase_add_test(t, completes_a_partial_backoff);
     tcase_add_loop_test(t, schema_values, 0, (int)(sizeof values / sizeof values[0]));
@@ -713,6 +772,7 @@ static TCase *files(void)
     tcase_add_test(t, reports_a_program_that_is_a_folder);
     tcase_add_test(t, reports_a_missing_directory);
     tcase_add_test(t, reports_a_program_that_is_not_on_the_path);
+    tcase_add_test(t, reports_a_missing_plugin);
     tcase_add_test(t, passes_over_a_byte_order_mark);
     tcase_add_test(t, reports_a_large_file);
     tcase_add_test(t, reports_a_missing_file);
