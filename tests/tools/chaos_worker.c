@@ -26,6 +26,8 @@ enum { STEP_MS = 20, LOOK_MS = 50 };
 
 static refq_worker *worker;
 static int history;
+static const char *history_path;
+static pid_t worker_pid; /* also in the processes that handlers have of their own */
 static int64_t stall_ms; /* a pause this long may cost the lease */
 
 static void on_stop(int number)
@@ -108,9 +110,14 @@ static refq_err handle(refq_ctx *ctx, void *arg)
     rqt_chaos_args args = rqt_chaos_args_read(refq_ctx_args_json(ctx));
     static pthread_once_t watching = PTHREAD_ONCE_INIT;
     (void)arg;
-    (void)pthread_once(&watching, start_watching);
+    if (getpid() == worker_pid) {
+        (void)pthread_once(&watching, start_watching);
+    } else {
+        history =
+            rqt_history_open(history_path); /* after a death: the descriptor is not handed on */
+    }
     (void)refq_ref_format(refq_ctx_ref(ctx), ref);
-    rqt_history_add(history, RQT_START, ref, attempt, fence, "worker=%d", (int)getpid());
+    rqt_history_add(history, RQT_START, ref, attempt, fence, "worker=%d", (int)worker_pid);
     if (args.ms > 0 && !work(ctx, args.ms)) {
         rqt_history_add(history, RQT_TOLD, ref, attempt, fence, "%s", "");
         return REFQ_ERR_CLOSED;
@@ -146,8 +153,7 @@ static refq_err add_functions(refq_handlers *set, refq_error *err)
     return rc;
 }
 
-static refq_err add_program(refq_handlers *set, const char *program, const char *history_path,
-                            refq_error *err)
+static refq_err add_program(refq_handlers *set, const char *program, refq_error *err)
 {
     char place[300];
     char self[40];
@@ -161,12 +167,12 @@ static refq_err add_program(refq_handlers *set, const char *program, const char 
     return refq_handlers_add_exec(set, &def, &exec, err);
 }
 
-static refq_err serve(const char *program, const char *history_path, refq_error *err)
+static refq_err serve(const char *program, refq_error *err)
 {
     refq_handlers *set = NULL;
     refq_err rc = refq_handlers_new(&set, err);
     rc = rc == REFQ_OK ? add_functions(set, err) : rc;
-    rc = rc == REFQ_OK ? add_program(set, program, history_path, err) : rc;
+    rc = rc == REFQ_OK ? add_program(set, program, err) : rc;
     rc = rc == REFQ_OK ? refq_worker_serve(worker, "docs", set, err) : rc;
     refq_handlers_unref(set);
     return rc;
@@ -182,6 +188,8 @@ int main(int argc, char **argv)
                     stderr);
         return 64;
     }
+    history_path = argv[2];
+    worker_pid = getpid();
     int64_t lease_ms = strtoll(argv[6], NULL, 10);
     refq_worker_options options = {.struct_size = sizeof options,
                                    .redis = argv[1],
@@ -191,7 +199,7 @@ int main(int argc, char **argv)
                                    .log = {.fn = log_line, .level = REFQ_LOG_INFO}};
     (void)signal(SIGPIPE, SIG_IGN);
     refq_err rc = refq_worker_new(&options, &worker, &err);
-    rc = rc == REFQ_OK ? serve(argv[5], argv[2], &err) : rc;
+    rc = rc == REFQ_OK ? serve(argv[5], &err) : rc;
     if (rc == REFQ_OK) {
         (void)sigaction(SIGTERM, &action, NULL);
         stall_ms = lease_ms * 6 / 10;
