@@ -44,6 +44,10 @@ class Section:
                     yield word, number
 
 
+# Of any level below the first when it begins with a command, which is in lower case.
+COMMAND_HEADING = r'## |###+ (?=`?[a-z])'
+
+
 def sections_of(file, heading='## '):
     """By headings, of the second level if not told otherwise; what comes before them has no title."""
     sections = [Section('', 0)]
@@ -121,7 +125,7 @@ class Described:
 def command_line(tree):
     """docs/CLI.md has every command and option of the programs, and no others"""
     programs = Programs(tree)
-    sections = sections_of(need(tree, CLI), r'##+ ')
+    sections = sections_of(need(tree, CLI), COMMAND_HEADING)
     offered = dict(programs.commands, **{'refq-worker': programs.worker})
     described = Described(sections, offered)
     common = named(sections, 'Options')

@@ -298,6 +298,7 @@ int main(void)
     tcase_add_test(command, test_path_of_the_definition);
     tcase_add_test(command, test_what_a_program_inherits);
     TCase *limits = rqt_exec_case(suite, "limits");
+    tcase_set_tags(limits, "native"); /* valgrind has descriptors and memory of its own */
     tcase_add_test(limits, test_limits_are_set);
     tcase_add_test(limits, test_stricter_limits_stay);
     tcase_add_test(limits, test_limits_that_are_hit);

@@ -251,6 +251,7 @@ int main(void)
     tcase_add_test(progress, test_lines);
     tcase_add_test(progress, test_tail_and_text);
     TCase *pattern = rqt_exec_case(suite, "pattern");
+    tcase_set_tags(pattern, "native"); /* a budget of CPU time */
     tcase_add_test(pattern, test_pattern_finds);
     tcase_add_test(pattern, test_pattern_with_hostile_lines);
     tcase_add_test(pattern, test_pattern_check);

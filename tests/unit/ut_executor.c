@@ -288,11 +288,11 @@ END_TEST
 START_TEST(the_timeout_stands_still_while_a_person_thinks)
 {
     struct owner o = {0};
-    add("ask", REFQ_RUN_THREAD, ask, 50);
+    add("ask", REFQ_RUN_THREAD, ask, 800); /* enough to ask, on a slow machine too */
     make(&o, "ask");
     rqi_run_start(executor, &o.run);
     ck_assert(RQT_UNTIL((event_base_loop(base, EVLOOP_NONBLOCK), o.question[0] != '\0'), 5000));
-    ck_assert(!RQT_UNTIL(turn_until_done(&o), 150));
+    ck_assert(!RQT_UNTIL(turn_until_done(&o), 1200));
     ck_assert(rqi_run_answer(&o.run, "1", 1));
     ck_assert(RQT_UNTIL(turn_until_done(&o), 5000));
     ck_assert_int_eq(o.run.outcome.kind, RQI_DONE);
