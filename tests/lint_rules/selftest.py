@@ -42,7 +42,8 @@ CLEAN = {
                                 "register('get', get, {})\n",
     'worker/config.c': HEAD + 'static const rqi_key top_keys[] = {\n    {"queue", read_queue},\n};\n\n'
                               'static const char *server(void)\n{\n    return getenv("REFQ_REDIS");\n}\n',
-    'docs/CLI.md': '# CLI\n\n## Options of every command\n\n`--redis`\n\n## submit TASK\n\n### Where to\n\n`--queue`\n\n'
+    'docs/CLI.md': '# CLI\n\n## Options of every command\n\n`--redis`\n\n## submit TASK\n\n'
+                   '### Where to\n\n`--queue`\n\n'
                    '## dead\n\n`dead list` and `dead purge --all`\n\n## refq-worker\n\n`--config`\n',
     'docs/CONFIG.md': '# Configuration\n\n## The task file\n\n| key |\n|---|\n| `queue` |\n\n'
                       "## The worker's options\n\n| option |\n|---|\n| `--config` |\n\n"

@@ -44,7 +44,7 @@ int rqt_history_open(const char *path)
     return open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 }
 
-/* The kernel's clock, not libc's: a worker under test may have a false one (tools/false_clock.c). */
+/* The kernel's clock, not libc's: a worker under test may have a false one. */
 static int64_t now_ns(clockid_t clock)
 {
     struct timespec t = {0};
