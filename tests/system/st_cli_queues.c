@@ -24,11 +24,13 @@ static const char tasks_yaml[] = "queue: docs\n"
 
 static const char *const quick[] = {"--lease", "1s", "--beat", "200ms", "--grace", "2s", NULL};
 
+static pid_t worker;
+
 static void setup(void)
 {
     (void)setenv("REFQ_QUEUE", "docs", 1);
     rqt_redis_clean();
-    (void)rqt_fleet_add(rqt_file("tasks.yaml", tasks_yaml, 0), quick);
+    worker = rqt_fleet_add(rqt_file("tasks.yaml", tasks_yaml, 0), quick);
 }
 
 static void teardown(void)
@@ -140,10 +142,13 @@ END_TEST
 
 /* --- Workers ---------------------------------------------------------------------------------- */
 
-/* What the server keeps for the worker until another order takes its place. */
-static void expect_order(const char *id, const char *order)
+static bool state_is(const char *state)
 {
-    ck_assert_str_eq(rqt_redis_str("HGET refq:{docs}:worker:%s order", id), order);
+    json_t *json = rqt_json(RQT_REFQ("workers", "-o", "json"));
+    const char *is = json_string_value(json_object_get(json_array_get(json, 0), "state"));
+    bool same = is != NULL && strcmp(is, state) == 0;
+    json_decref(json);
+    return same;
 }
 
 static const char *worker_id(void)
@@ -159,14 +164,13 @@ static const char *worker_id(void)
 START_TEST(a_worker_is_told_by_the_start_of_its_id)
 {
     char some[7] = "";
-    const char *id = worker_id();
-    (void)snprintf(some, sizeof some, "%.6s", id);
+    (void)snprintf(some, sizeof some, "%.6s", worker_id());
     rqt_expect_out(RQT_REFQ("workers", "quiet", some), "quiet");
-    expect_order(id, "quiet");
+    ck_assert_msg(RQT_UNTIL(state_is("quiet"), 10000), "%s", RQT_REFQ("workers")->out);
     rqt_expect_out(RQT_REFQ("workers", "resume", "--all", "-o", "json"), "\"order\":\"resume\"");
-    expect_order(id, "");
+    ck_assert_msg(RQT_UNTIL(state_is("running"), 10000), "%s", RQT_REFQ("workers")->out);
     rqt_expect_out(RQT_REFQ("workers", "drain", "-q", "docs", some), "drain");
-    expect_order(id, "drain");
+    rqt_fleet_expect_end(worker, 0);
 }
 END_TEST
 
