@@ -8,8 +8,8 @@
  * The process is a copy of the worker's start, so it must not do what the worker
  * would do at its end: the child leaves by _exit(), also when the handler calls
  * exit() (the guard is registered last, so it comes before all that the worker
- * has registered); what was in the buffers of stdio when the keeper was forked
- * is dropped, not written a second time; and there is no core file, which would
+ * has registered); what was in the buffers of stdio was dropped by the keeper,
+ * so it is not written a second time; and there is no core file, which would
  * hold a copy of the worker's memory.
  */
 #include "run/child_main.h"
@@ -28,7 +28,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -291,9 +290,6 @@ static void prepare_process(struct child *c)
     const struct rlimit none = {0};
     (void)prctl(PR_SET_NAME, "refq-child");
     (void)setrlimit(RLIMIT_CORE, &none);
-    __fpurge(stdin);
-    __fpurge(stdout);
-    __fpurge(stderr);
     (void)on_exit(leave_early, NULL);
     c->result_fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, CONTROL_FD + 1);
     (void)dup2(STDERR_FILENO, STDOUT_FILENO);

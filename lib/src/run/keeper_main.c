@@ -20,6 +20,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -307,6 +308,14 @@ static int reset_signals(void)
     return signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+/* What the worker has not written yet it will write itself; nobody below does it again. */
+static void drop_stdio(void)
+{
+    __fpurge(stdin);
+    __fpurge(stdout);
+    __fpurge(stderr);
+}
+
 /* Its own session, so that a Ctrl-C at the worker's terminal reaches the worker only. */
 static void take_post(int socket)
 {
@@ -322,6 +331,7 @@ static void take_post(int socket)
 
 _Noreturn void rqi_keeper_main(int socket, pid_t worker)
 {
+    drop_stdio();
     take_post(socket);
     struct keeper *k = calloc(1, sizeof *k);
     int signals = reset_signals();
