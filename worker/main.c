@@ -12,7 +12,7 @@
 #include "base/parse.h"
 #include "config.h"
 #include "config_plugin.h"
-#include "logfmt.h"
+#include "logger.h"
 #include "options.h"
 #include "signals.h"
 
@@ -99,7 +99,7 @@ static int read_options(struct daemon *d)
 
 static int open_log(struct daemon *d)
 {
-    d->log = rqi_logfmt_logger(d->options.log_level);
+    d->log = rqi_logger_make(d->options.log_format, d->options.log_level);
     return GO_ON;
 }
 

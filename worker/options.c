@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 #include "base/parse.h"
-#include "logfmt.h"
+#include "logger.h"
 
 #include <getopt.h>
 #include <stddef.h>
@@ -18,6 +18,10 @@
 #define HOUR   (3600 * SECOND)
 
 #define DEFAULT_LEASE_MS (10 * SECOND)
+
+/* read_word() stores an unsigned. */
+_Static_assert(sizeof(refq_log_level) == sizeof(unsigned), "enum size");
+_Static_assert(sizeof(rqi_log_format) == sizeof(unsigned), "enum size");
 
 typedef struct option_row option_row;
 typedef refq_err read_fn(const option_row *row, const char *value, rqi_options *target,
@@ -32,36 +36,39 @@ struct option_row {
     int64_t max;
     const char *allowed; /* min and max in words */
     const char *help;
+    const char *const *words; /* read_word: NULL-terminated; the index is stored */
 };
 
-static read_fn read_text, read_count, read_duration, read_grace, read_level, set_flag;
+static read_fn read_text, read_count, read_duration, read_grace, read_word, set_flag;
 
 #define AT(member) offsetof(rqi_options, member)
 
 /* clang-format off */
 static const option_row rows[] = {
     {"config", "FILE", read_text, AT(config), 0, 0, NULL,
-     "the task file, YAML (required)"},
+     .help = "the task file, YAML (required)"},
     {"redis", "URL", read_text, AT(redis), 0, 0, NULL,
-     "the server; default $REFQ_REDIS, else redis://127.0.0.1:6379"},
+     .help = "the server; default $REFQ_REDIS, else redis://127.0.0.1:6379"},
     {"concurrency", "N", read_count, AT(concurrency), 1, 4096, "1 to 4096",
-     "tasks that run at a time, 1 to 4096; default: the number of CPUs"},
+     .help = "tasks that run at a time, 1 to 4096; default: the number of CPUs"},
     {"lease", "DUR", read_duration, AT(lease_ms), 100, HOUR, "100ms to 1h",
-     "after this silence other workers take the tasks over; default 10s"},
+     .help = "after this silence other workers take the tasks over; default 10s"},
     {"beat", "DUR", read_duration, AT(beat_ms), 10, HOUR / 2, "10ms to 30m",
-     "how often the lease is renewed; default a fifth of it"},
+     .help = "how often the lease is renewed; default a fifth of it"},
     {"grace", "DUR", read_grace, AT(grace_ms), 0, 24 * HOUR, "0 to 24h",
-     "how long a stopping worker waits for running tasks; default 25s"},
+     .help = "how long a stopping worker waits for running tasks; default 25s"},
     {"prefix", "TEXT", read_text, AT(prefix), 0, 0, NULL,
-     "of all keys in Redis; default refq"},
-    {"log-level", "LEVEL", read_level, AT(log_level), 0, 0, NULL,
-     "debug, info, warn or error; default info"},
+     .help = "of all keys in Redis; default refq"},
+    {"log-level", "LEVEL", read_word, AT(log_level), 0, 0, "debug, info, warn or error",
+     .help = "debug, info, warn or error; default info", .words = rqi_logger_levels},
+    {"log-format", "FORMAT", read_word, AT(log_format), 0, 0, "logfmt or json",
+     .help = "logfmt or json, one object a line; default logfmt", .words = rqi_logger_formats},
     {"check", NULL, set_flag, AT(check), 0, 0, NULL,
-     "check the task file, say what it holds, and exit"},
+     .help = "check the task file, say what it holds, and exit"},
     {"help", NULL, set_flag, AT(help), 0, 0, NULL,
-     "show this text and exit"},
+     .help = "show this text and exit"},
     {"version", NULL, set_flag, AT(version), 0, 0, NULL,
-     "show the version and exit"},
+     .help = "show the version and exit"},
 };
 /* clang-format on */
 
@@ -125,17 +132,16 @@ static refq_err read_grace(const option_row *row, const char *value, rqi_options
     return e;
 }
 
-static refq_err read_level(const option_row *row, const char *value, rqi_options *target,
-                           refq_error *err)
+static refq_err read_word(const option_row *row, const char *value, rqi_options *target,
+                          refq_error *err)
 {
-    for (unsigned i = 0; rqi_logfmt_levels[i] != NULL; i++) {
-        if (strcmp(value, rqi_logfmt_levels[i]) == 0) {
-            target->log_level = (refq_log_level)i;
+    for (unsigned i = 0; row->words[i] != NULL; i++) {
+        if (strcmp(value, row->words[i]) == 0) {
+            *(unsigned *)at(target, row) = i;
             return REFQ_OK;
         }
     }
-    return rqi_fail(err, REFQ_ERR_INVALID, "--%s %.40s: must be debug, info, warn or error",
-                    row->name, value);
+    return out_of_range(row, value, err);
 }
 
 static refq_err set_flag(const option_row *row, const char *value, rqi_options *target,
@@ -246,7 +252,7 @@ void rqi_options_help(FILE *out)
         char left[40];
         (void)snprintf(left, sizeof left, "--%s%s%s", rows[i].name, rows[i].value ? " " : "",
                        rows[i].value ? rows[i].value : "");
-        fprintf(out, "  %-18s %s\n", left, rows[i].help);
+        fprintf(out, "  %-19s %s\n", left, rows[i].help);
     }
     fputs("\nDUR is a number with a unit: 500ms, 5s, 2m, 1h, 7d.\n"
           "REFQ_REDIS_PASSWORD holds the password where the URL has none; it does not show in ps.\n"

@@ -3,6 +3,8 @@
 #ifndef REFQ_WORKER_OPTIONS_H
 #define REFQ_WORKER_OPTIONS_H
 
+#include "logger.h"
+
 #include <refq/error.h>
 #include <refq/log.h>
 
@@ -19,6 +21,7 @@ typedef struct rqi_options {
     int64_t beat_ms;     /* 0 = not given */
     int64_t grace_ms;    /* 0 = not given */
     refq_log_level log_level;
+    rqi_log_format log_format;
     bool check;
     bool help;
     bool version;
