@@ -46,7 +46,7 @@ extern const rqi_ct_case rqi_ct_cases_wait[];
 
 /* --- Handlers --------------------------------------------------------------------------------- */
 
-#define RQI_CT_GATES 8
+#define RQI_CT_GATES 64
 #define RQI_CT_LOG   128
 
 /* Shared by a test and its handlers; see handlers.c for what their arguments say. */
