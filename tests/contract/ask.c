@@ -49,6 +49,7 @@ static void an_answer_is_json(rqi_ct *ct)
     CT_UNTIL(ct, asks(ct, &ref));
     CT_REFUSED(ct, refq_client_answer(ct->client, &ref, "{", &task, &ct->err), REFQ_ERR_INVALID);
     CT_CHECK(ct, asks(ct, &ref), "it does not ask any more");
+    (void)rqi_ct_cancel_task(ct, &ref); /* so that nobody waits for it to end */
 }
 
 static void who_asks_can_be_cancelled(rqi_ct *ct)

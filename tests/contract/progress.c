@@ -64,10 +64,24 @@ static void is_gone_when_the_attempt_is(rqi_ct *ct)
              rqi_ct_field(task, "progress"));
 }
 
+/* What was told of one task must not make its worker deaf to the next. */
+static void does_not_keep_others_waiting(rqi_ct *ct)
+{
+    refq_ref ref = CT_SUBMIT(ct, .args = "{\"progress\":1,\"gate\":1}");
+    CT_UNTIL(ct, shows(ct, &ref, 1, 1));
+    for (int i = 0; i < 3; i++) {
+        rqi_ct_settle(ct);
+        refq_ref soon = CT_SUBMIT(ct, .delay_ms = 4);
+        (void)rqi_ct_end_as(ct, &soon, REFQ_COMPLETE);
+    }
+    CT_CHECK(ct, rqi_ct_is(ct, &ref, REFQ_PROCESSING), "it does not run any more");
+}
+
 const rqi_ct_case rqi_ct_cases_progress[] = {
     {"progress.is_visible_while_it_runs", is_visible_while_it_runs, REFQ_CAP_PROGRESS, 0},
     {"progress.never_goes_back_within_an_attempt", never_goes_back_within_an_attempt,
      REFQ_CAP_PROGRESS, 0},
     {"progress.is_gone_when_the_attempt_is", is_gone_when_the_attempt_is, REFQ_CAP_PROGRESS, 0},
+    {"progress.does_not_keep_others_waiting", does_not_keep_others_waiting, REFQ_CAP_PROGRESS, 0},
     {0},
 };

@@ -117,12 +117,15 @@ static void take_answers(struct call *call, rqi_cursor *cur)
 static void take_parking(struct call *call, bool parked, bool more, int64_t alarm, int64_t n)
 {
     rqi_line *line = call->line;
+    bool unparked = line->parked && !parked; /* also by a call that wanted nothing */
     if (call->want > 0 || line->parked) {
         line->parked = parked;
     }
     line->last_full = call->want > 0 && (size_t)n == call->want;
     if (call->want > 0) {
         line->hungry = !parked || more;
+    } else if (unparked) {
+        line->hungry = true; /* no bell rings for it any more */
     }
     if (alarm >= 0) {
         rqi_claim_arm(line->alarm, alarm + 1);

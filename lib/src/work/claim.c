@@ -121,7 +121,8 @@ static void deal_rest(refq_worker *w, struct deal *deal, size_t slots, size_t mo
 {
     for (size_t i = 0; i < w->lines_n && slots > 0; i++) {
         rqi_line *line = w->lines[i];
-        if (deal->may[i] && line->ready_n > 0 && deal->want[i] == 0 && !rqi_claim_is_off(line)) {
+        bool calls = line->ready_n > 0 || (line->notes_any && line->calls == 0);
+        if (deal->may[i] && calls && deal->want[i] == 0 && !rqi_claim_is_off(line)) {
             deal->want[i] = slots < most ? slots : most;
             slots -= deal->want[i];
         }
