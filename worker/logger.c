@@ -8,8 +8,8 @@
 #include "logger.h"
 
 #include "base/clock.h"
+#include "config/place.h"
 #include "logjson.h"
-#include "place.h"
 
 #include <errno.h>
 #include <limits.h>

@@ -3,7 +3,7 @@
  * refused with a line. */
 #include "fuzz/fz.h"
 
-#include "config.h"
+#include "config/config.h"
 #include "run/exec_def.h"
 
 #include <string.h>

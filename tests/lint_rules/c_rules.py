@@ -21,15 +21,16 @@ MAY_INCLUDE = {
     'call': 'base codec redis task cache backend client',
     'work': 'base codec redis task cache run',
     'client': 'base codec redis task cache backend',
+    'config': 'base codec run',
 }
 
 # What the programs may include from lib/src; all else is what users of the library have, too. The
 # longest beginning of a path counts.
 PROGRAM_MAY_INCLUDE = {
-    'worker/': 'base codec run',
+    'worker/': 'base codec run config',
     'client/': 'base codec',
     'client/examples/': '',
-    'client/cli/': 'base codec client',  # doctor and dev look at the server itself: client/raw.h
+    'client/cli/': 'base codec client config',  # doctor and dev look at the server itself: client/raw.h
 }
 
 STANDARD_HEADERS = {'stdarg.h', 'stdbool.h', 'stddef.h', 'stdint.h', 'stdio.h'}

@@ -197,7 +197,7 @@ KEY_TABLE = re.compile(r'rqi_key\s+\w+\[\]\s*=\s*\{(.*?)\n\};', re.S)
 
 
 def keys_in_code(tree):
-    for file in tree.matching(r'worker/[^/]*\.c$'):
+    for file in tree.matching(r'lib/src/config/[^/]*\.c$'):
         for table in KEY_TABLE.finditer(file.text):
             for row in re.finditer(r'^\s*\{(?:\.name = )?"(\w+)"', table.group(1), re.M):
                 yield row.group(1), file.path, file.line_at(table.start(1) + row.start(1))
@@ -208,7 +208,7 @@ def task_file_keys(tree):
     """docs/CONFIG.md has every key of the task file, and no others"""
     keys = list(keys_in_code(tree))
     if not keys:
-        raise Missing('no table of rqi_key is left in worker/: teach keys_in_code() the new form')
+        raise Missing('no table of rqi_key is left in lib/src/config/: teach keys_in_code() the new form')
     section = next((s for s in sections_of(need(tree, CONFIG)) if s.title == 'The task file'), None)
     if section is None:
         yield CONFIG, 1, "the keys have no section; add '## The task file'"

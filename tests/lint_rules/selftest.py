@@ -40,7 +40,7 @@ CLEAN = {
     'lib/src/codec/json.c': HEAD + '#include "base/buf.h"\n',
     'lib/src/task/lua/get.lua': '-- get: reads.\n-- KEYS  1 meta\n-- ARGV  1 hex\n-- REPLY status\n'
                                 "register('get', get, {})\n",
-    'worker/config.c': HEAD + 'static const rqi_key top_keys[] = {\n    {"queue", read_queue},\n};\n\n'
+    'lib/src/config/config.c': HEAD + 'static const rqi_key top_keys[] = {\n    {"queue", read_queue},\n};\n\n'
                               'static const char *server(void)\n{\n    return getenv("REFQ_REDIS");\n}\n',
     'docs/CLI.md': '# CLI\n\n## Options of every command\n\n`--redis`\n\n## submit TASK\n\n'
                    '### Where to\n\n`--queue`\n\n'
@@ -135,7 +135,8 @@ BAD = {
         ('lacks a command', {'docs/man/refq.1.scd': '*--redis* *--queue*\n'}, 'docs/man/refq.1.scd'),
     ],
     'keys': [
-        ('not described', {'docs/CONFIG.md': CLEAN['docs/CONFIG.md'].replace('`queue`', 'queue')}, 'worker/config.c'),
+        ('not described', {'docs/CONFIG.md': CLEAN['docs/CONFIG.md'].replace('`queue`', 'queue')},
+         'lib/src/config/config.c'),
         ('invented', {'docs/CONFIG.md': CLEAN['docs/CONFIG.md'].replace('`queue`', '`queue` `lane`')},
          'docs/CONFIG.md'),
     ],
@@ -145,7 +146,8 @@ BAD = {
          'docs/CONFIG.md'),
     ],
     'environment': [
-        ('not described', {'docs/CONFIG.md': CLEAN['docs/CONFIG.md'].replace('`REFQ_REDIS`', '')}, 'worker/config.c'),
+        ('not described', {'docs/CONFIG.md': CLEAN['docs/CONFIG.md'].replace('`REFQ_REDIS`', '')},
+         'lib/src/config/config.c'),
         ('by a table', {'worker/x.c': HEAD + 'static const char *names[] = {"REFQ_SECRET"};\n'}, 'worker/x.c'),
         ('invented', {'docs/CONFIG.md': CLEAN['docs/CONFIG.md'] + '| `REFQ_FAST` |\n'}, 'docs/CONFIG.md'),
     ],

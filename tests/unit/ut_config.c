@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The task file: what a good one becomes, and the exact text a bad one is refused with. */
-#include "config.h"
-#include "yaml_scalar.h"
+#include "config/config.h"
+#include "config/yaml_scalar.h"
 
 #include <check.h>
 

@@ -4,7 +4,7 @@
  * of YAML 1.2 is used, not YAML 1.1: there `no`, `on` and `y` were booleans and
  * 1:30 a number, which surprised everybody.
  */
-#include "yaml_scalar.h"
+#include "config/yaml_scalar.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -3,8 +3,8 @@
 #ifndef REFQ_WORKER_CONFIG_READ_H
 #define REFQ_WORKER_CONFIG_READ_H
 
-#include "arena.h"
-#include "yaml_node.h"
+#include "config/arena.h"
+#include "config/yaml_node.h"
 
 #include <stdint.h>
 

@@ -7,11 +7,11 @@
  * Tags are refused because they would only change what a plain value means.
  * Duplicate keys are an error here, once for all maps.
  */
-#include "yaml_node.h"
+#include "config/yaml_node.h"
 
 #include "base/error.h"
 #include "base/utf8.h"
-#include "place.h"
+#include "config/place.h"
 
 #include <string.h>
 #include <yaml.h>

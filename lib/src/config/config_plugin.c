@@ -4,11 +4,11 @@
  * those of any task: what stands in the file replaces what the plugin says, so
  * that whoever runs a plugin can give a task more time without compiling it.
  */
-#include "config_plugin.h"
+#include "config/config_plugin.h"
 
 #include "base/buf.h"
-#include "place.h"
-#include "yaml_json.h"
+#include "config/place.h"
+#include "config/yaml_json.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -6,13 +6,13 @@
  * echo. A task whose program is missing stops the worker from starting at all,
  * because such a worker would take tasks of that name only to fail them.
  */
-#include "config.h"
+#include "config/config.h"
 
 #include "base/error.h"
-#include "config_exec.h"
-#include "config_plugin.h"
-#include "config_read.h"
-#include "place.h"
+#include "config/config_exec.h"
+#include "config/config_plugin.h"
+#include "config/config_read.h"
+#include "config/place.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -3,8 +3,8 @@
 #ifndef REFQ_WORKER_YAML_NODE_H
 #define REFQ_WORKER_YAML_NODE_H
 
-#include "arena.h"
-#include "yaml_scalar.h"
+#include "config/arena.h"
+#include "config/yaml_scalar.h"
 
 #include <refq/bytes.h>
 #include <refq/error.h>

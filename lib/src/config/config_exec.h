@@ -3,8 +3,8 @@
 #ifndef REFQ_WORKER_CONFIG_EXEC_H
 #define REFQ_WORKER_CONFIG_EXEC_H
 
-#include "config.h"
-#include "config_read.h"
+#include "config/config.h"
+#include "config/config_read.h"
 
 rqi_read_fn rqi_read_exec;      /* argv */
 rqi_read_fn rqi_read_directory; /* made absolute */

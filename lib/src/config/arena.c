@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "arena.h"
+#include "config/arena.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -3,8 +3,8 @@
 #ifndef REFQ_WORKER_CONFIG_PLUGIN_H
 #define REFQ_WORKER_CONFIG_PLUGIN_H
 
-#include "config.h"
-#include "config_read.h"
+#include "config/config.h"
+#include "config/config_read.h"
 
 #define RQI_CONFIG_MAX_PLUGINS 32
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include "yaml_json.h"
+#include "config/yaml_json.h"
 
-#include "place.h"
+#include "config/place.h"
 
 #include <string.h>
 

@@ -6,10 +6,10 @@
  * They still find files beside the task file, because the working directory is
  * that folder unless the file says otherwise.
  */
-#include "config_exec.h"
+#include "config/config_exec.h"
 
 #include "base/buf.h"
-#include "place.h"
+#include "config/place.h"
 #include "run/argv.h"
 #include "run/exec_def.h"
 #include "run/scrape.h"

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include "config_read.h"
+#include "config/config_read.h"
 
 #include "base/error.h"
 #include "base/parse.h"
-#include "place.h"
-#include "yaml_json.h"
+#include "config/place.h"
+#include "config/yaml_json.h"
 
 #include <refq/handlers.h>
 

@@ -3,7 +3,7 @@
 #ifndef REFQ_WORKER_CONFIG_H
 #define REFQ_WORKER_CONFIG_H
 
-#include "arena.h"
+#include "config/arena.h"
 
 #include <refq/bytes.h>
 #include <refq/error.h>

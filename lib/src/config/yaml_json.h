@@ -3,7 +3,7 @@
 #ifndef REFQ_WORKER_YAML_JSON_H
 #define REFQ_WORKER_YAML_JSON_H
 
-#include "yaml_node.h"
+#include "config/yaml_node.h"
 
 /* Appends node to out. `file` is for messages. Whether out has overflowed is for the caller to ask.
  */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "place.h"
+#include "config/place.h"
 
 #include "base/error.h"
 #include "base/utf8.h"
