@@ -6,6 +6,7 @@
  * was before it; and those of the server nothing at all, except that they delay.
  */
 #include "support/history_check.h"
+#include "support/history_faults.h"
 
 #include "base/error.h"
 
@@ -16,23 +17,7 @@
 
 #define RUNS_MAX 128 /* of one task; more are a violation by themselves */
 #define MS       ((int64_t)1000000)
-#define FOREVER  INT64_MAX
-
-#define LOSS_BACK_MS 3000 /* unless the fault says how much it took */
-
-typedef enum reach { REACH_NONE, REACH_WORKER, REACH_LOSS } reach;
-
-/* The time in which a fault acts. */
-typedef struct window {
-    int64_t from_ns;
-    int64_t to_ns;
-    int64_t back_ns; /* of a loss: how old what was forgotten can be */
-    int64_t id;
-    pid_t target; /* 0 = the server, and so everybody */
-    reach reach;
-    bool kills;
-    const rqt_event *event;
-} window;
+#define FOREVER  RQT_FOREVER
 
 /* One execution of an attempt, as its handler wrote it down. */
 typedef struct run {
@@ -59,8 +44,7 @@ typedef struct task {
 typedef struct checker {
     const rqt_history *h;
     rqt_check_options o;
-    window *windows;
-    size_t windows_n;
+    rqt_faults_seen faults;
     rqt_verdict *v;
     refq_err err;
 } checker;
@@ -89,109 +73,6 @@ static void violate(checker *c, rqt_rule rule, const task *t, const char *fmt, .
     va_start(ap, fmt);
     (void)vsnprintf(new->text, sizeof new->text, fmt, ap);
     va_end(ap);
-}
-
-/* --- Faults ----------------------------------------------------------------------------------- */
-
-static reach reach_of(const rqt_event *e)
-{
-    char text[16] = "";
-    (void)rqt_event_text(e, "reach", text, sizeof text);
-    return strcmp(text, "worker") == 0 ? REACH_WORKER
-           : strcmp(text, "loss") == 0 ? REACH_LOSS
-                                       : REACH_NONE;
-}
-
-static void add_window(checker *c, const rqt_event *e)
-{
-    char name[16] = "";
-    (void)rqt_event_text(e, "name", name, sizeof name);
-    int64_t past = rqt_event_number(e, "for", 0); /* noticed when it was over */
-    c->windows[c->windows_n++] = (window){
-        .from_ns = e->at_ns - past * MS,
-        .to_ns = past > 0 ? e->at_ns : FOREVER,
-        .back_ns = rqt_event_number(e, "back", LOSS_BACK_MS) * MS,
-        .id = rqt_event_number(e, "id", 0),
-        .target = (pid_t)rqt_event_number(e, "target", 0),
-        .reach = reach_of(e),
-        .kills = strcmp(name, "kill") == 0,
-        .event = e,
-    };
-}
-
-static void heal_window(checker *c, const rqt_event *e)
-{
-    int64_t id = rqt_event_number(e, "id", 0);
-    for (size_t i = 0; i < c->windows_n; i++) {
-        if (c->windows[i].id == id && c->windows[i].to_ns == FOREVER) {
-            c->windows[i].to_ns = e->at_ns;
-        }
-    }
-}
-
-static refq_err read_windows(checker *c)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < c->h->n; i++) {
-        n += c->h->events[i].kind == RQT_FAULT;
-    }
-    c->windows = calloc(n + 1, sizeof *c->windows);
-    if (c->windows == NULL) {
-        return REFQ_ERR_NOMEM;
-    }
-    for (size_t i = 0; i < c->h->n; i++) {
-        const rqt_event *e = &c->h->events[i];
-        if (e->kind == RQT_FAULT) {
-            add_window(c, e);
-        } else if (e->kind == RQT_HEALED) {
-            heal_window(c, e);
-        }
-    }
-    c->v->faults = n;
-    return REFQ_OK;
-}
-
-static bool touches(const window *w, int64_t from_ns, int64_t to_ns)
-{
-    return w->from_ns <= to_ns && w->to_ns >= from_ns;
-}
-
-static bool worker_hit(const checker *c, pid_t worker, int64_t from_ns, int64_t to_ns)
-{
-    for (size_t i = 0; i < c->windows_n; i++) {
-        const window *w = &c->windows[i];
-        if (w->reach == REACH_WORKER && w->target == worker && touches(w, from_ns, to_ns)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Whether the server may have forgotten what was so at the first time, by the second. */
-static bool memory_lost(const checker *c, int64_t from_ns, int64_t to_ns)
-{
-    for (size_t i = 0; i < c->windows_n; i++) {
-        const window *w = &c->windows[i];
-        if (w->reach == REACH_LOSS && touches(w, from_ns, to_ns) &&
-            from_ns >= w->from_ns - w->back_ns) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* How long faults held up the server or the worker between two events. */
-static int64_t held_up(const checker *c, pid_t worker, int64_t from_ns, int64_t to_ns)
-{
-    int64_t sum = 0;
-    for (size_t i = 0; i < c->windows_n; i++) {
-        const window *w = &c->windows[i];
-        if ((w->target == 0 || w->target == worker) && touches(w, from_ns, to_ns)) {
-            int64_t from = w->from_ns > from_ns ? w->from_ns : from_ns;
-            sum += (w->to_ns < to_ns ? w->to_ns : to_ns) - from;
-        }
-    }
-    return sum;
 }
 
 /* --- A task's events -------------------------------------------------------------------------- */
@@ -230,18 +111,13 @@ static void note_accepted(task *t, const rqt_event *e)
     t->alias = strcmp(as, e->ref) != 0;
 }
 
-/* A killed worker's attempts ended with it. Its fault is written down before it is killed and
- * healed once it is gone, so an attempt may have begun in between. */
+/* A killed worker's attempts ended with it. */
 static void end_killed_runs(const checker *c, task *t)
 {
     for (size_t i = 0; i < t->runs_n; i++) {
         run *r = &t->runs[i];
-        for (size_t k = 0; k < c->windows_n && r->end == NULL; k++) {
-            const window *w = &c->windows[k];
-            if (w->kills && w->target == r->worker && w->to_ns >= r->from_ns &&
-                w->to_ns < r->to_ns) {
-                r->to_ns = w->to_ns;
-            }
+        if (r->end == NULL) {
+            r->to_ns = rqt_fault_killed_at(&c->faults, r->worker, r->from_ns);
         }
     }
 }
@@ -335,7 +211,7 @@ static void check_lost(checker *c, const task *t)
     }
     sight s = sight_of(t->final);
     bool lost = !is_terminal(&s) || (s.status == REFQ_COMPLETE && !s.value);
-    if (lost && s.none && memory_lost(c, t->accepted->at_ns, t->final->at_ns)) {
+    if (lost && s.none && rqt_fault_lost_memory(&c->faults, t->accepted->at_ns, t->final->at_ns)) {
         c->v->excused[RQT_RULE_LOST]++;
     } else if (lost) {
         violate(c, RQT_RULE_LOST, t, "accepted, and in the end it is %s%s", status_text(&s),
@@ -403,7 +279,7 @@ static void compare_commits(checker *c, const task *t, const rqt_event *before,
     if (same) {
         return;
     }
-    if (memory_lost(c, before->at_ns, after->at_ns)) {
+    if (rqt_fault_lost_memory(&c->faults, before->at_ns, after->at_ns)) {
         c->v->excused[RQT_RULE_TWO_COMMITS]++;
         return;
     }
@@ -455,7 +331,7 @@ static void check_went_back(checker *c, const task *t)
         if (is_sight(e) && before != NULL) {
             c->v->checked[RQT_RULE_WENT_BACK]++;
             bool broken = went_back(before, &now);
-            if (broken && memory_lost(c, before->at_ns, e->at_ns)) {
+            if (broken && rqt_fault_lost_memory(&c->faults, before->at_ns, e->at_ns)) {
                 c->v->excused[RQT_RULE_WENT_BACK]++;
             } else if (broken) {
                 violate(c, RQT_RULE_WENT_BACK, t, "it was %s, and later %s",
@@ -479,7 +355,7 @@ static void check_fence(checker *c, const task *t)
         }
         int64_t first = a->from_ns < b->from_ns ? a->from_ns : b->from_ns;
         int64_t last = a->from_ns < b->from_ns ? b->from_ns : a->from_ns;
-        if (memory_lost(c, first, last)) {
+        if (rqt_fault_lost_memory(&c->faults, first, last)) {
             c->v->excused[RQT_RULE_FENCE]++;
         } else if (a->attempt == b->attempt) {
             violate(c, RQT_RULE_FENCE, t, "attempt %u started twice", a->attempt);
@@ -502,8 +378,10 @@ static void check_start_after(checker *c, const task *t, const rqt_event *stop, 
     if (late <= c->o.grace_ms * MS) {
         return;
     }
-    int64_t held = held_up(c, r->worker, stop->at_ns - c->o.slack_ms * MS, r->from_ns);
-    if (late - held <= c->o.grace_ms * MS || memory_lost(c, stop->at_ns, r->from_ns)) {
+    int64_t held =
+        rqt_fault_held_up(&c->faults, r->worker, stop->at_ns - c->o.slack_ms * MS, r->from_ns);
+    if (late - held <= c->o.grace_ms * MS ||
+        rqt_fault_lost_memory(&c->faults, stop->at_ns, r->from_ns)) {
         c->v->excused[RQT_RULE_CANCELLED]++;
         return;
     }
@@ -571,7 +449,8 @@ static void check_pair(checker *c, const task *t, const run *a, const run *b)
     }
     int64_t first = a->from_ns < b->from_ns ? a->from_ns : b->from_ns;
     int64_t last = a->from_ns < b->from_ns ? b->from_ns : a->from_ns;
-    if (worker_hit(c, a->worker, first - c->o.slack_ms * MS, last) || memory_lost(c, first, last)) {
+    if (rqt_fault_hit_worker(&c->faults, a->worker, first - c->o.slack_ms * MS, last) ||
+        rqt_fault_lost_memory(&c->faults, first, last)) {
         c->v->excused[RQT_RULE_OVERLAP]++;
         return;
     }
@@ -593,8 +472,9 @@ static bool is_explained(const checker *c, const run *r, const run *next)
 {
     int64_t until = next->from_ns > r->from_ns ? next->from_ns : r->from_ns;
     int64_t ended = r->to_ns < until ? r->to_ns : until;
-    return worker_hit(c, r->worker, r->from_ns - c->o.slack_ms * MS, until) ||
-           memory_lost(c, r->from_ns, until) || memory_lost(c, ended, until);
+    return rqt_fault_hit_worker(&c->faults, r->worker, r->from_ns - c->o.slack_ms * MS, until) ||
+           rqt_fault_lost_memory(&c->faults, r->from_ns, until) ||
+           rqt_fault_lost_memory(&c->faults, ended, until);
 }
 
 static void check_extra_runs(checker *c, const task *t)
@@ -714,6 +594,11 @@ const char *rqt_rule_name(rqt_rule rule)
     return rules[rule].name;
 }
 
+const char *rqt_rule_says(rqt_rule rule)
+{
+    return rules[rule].says;
+}
+
 /* --- The whole -------------------------------------------------------------------------------- */
 
 static void check_task(checker *c, size_t first, size_t n)
@@ -734,7 +619,8 @@ refq_err rqt_history_check(const rqt_history *h, const rqt_check_options *option
     c.o.grace_ms = c.o.grace_ms != 0 ? c.o.grace_ms : 1000;
     c.o.slack_ms = c.o.slack_ms != 0 ? c.o.slack_ms : 1000;
     *ret = (rqt_verdict){0};
-    c.err = read_windows(&c);
+    c.err = rqt_faults_seen_read(h, &c.faults);
+    ret->faults = c.faults.n;
     for (size_t i = 0, n = 0; c.err == REFQ_OK && i < h->n; i += n) {
         for (n = 1; i + n < h->n && strcmp(h->events[i].ref, h->events[i + n].ref) == 0;) {
             n++;
@@ -743,7 +629,7 @@ refq_err rqt_history_check(const rqt_history *h, const rqt_check_options *option
             check_task(&c, i, n);
         }
     }
-    free(c.windows);
+    rqt_faults_seen_done(&c.faults);
     return c.err == REFQ_OK ? REFQ_OK : rqi_fail(err, c.err, "no memory to check the history");
 }
 
@@ -760,45 +646,4 @@ size_t rqt_verdict_broken(const rqt_verdict *v)
         n += v->broken[r];
     }
     return n;
-}
-
-/* --- Printing --------------------------------------------------------------------------------- */
-
-/* Faults that acted while the task lived belong to its story. */
-static void print_story(FILE *out, const rqt_history *h, const rqt_violation *bad)
-{
-    const rqt_event *task_events = &h->events[bad->first];
-    int64_t from = task_events[0].at_ns - 5000 * MS;
-    int64_t to = task_events[bad->n - 1].at_ns;
-    size_t fault = 0;
-    for (size_t i = 0; i < bad->n; i++) {
-        for (; fault < h->n && strcmp(h->events[fault].ref, "-") == 0 &&
-               h->events[fault].at_ns <= task_events[i].at_ns;
-             fault++) {
-            if (h->events[fault].at_ns >= from && h->events[fault].at_ns <= to) {
-                (void)fprintf(out, "    | %s\n", h->events[fault].line);
-            }
-        }
-        (void)fprintf(out, "    %s\n", task_events[i].line);
-    }
-}
-
-void rqt_verdict_print(FILE *out, const rqt_history *h, const rqt_verdict *v, size_t stories)
-{
-    (void)fprintf(out, "%zu tasks, %zu runs, %zu faults, %zu events\n\n", v->tasks, v->runs,
-                  v->faults, h->n);
-    (void)fprintf(out, "%-12s %9s %9s %9s  %s\n", "rule", "checked", "excused", "broken", "");
-    for (int r = 0; r < RQT_RULES; r++) {
-        (void)fprintf(out, "%-12s %9zu %9zu %9zu  %s\n", rules[r].name, v->checked[r],
-                      v->excused[r], v->broken[r], rules[r].says);
-    }
-    for (size_t i = 0; i < v->n && i < stories; i++) {
-        const rqt_violation *bad = &v->violations[i];
-        (void)fprintf(out, "\n%s: %s: %s\n", rules[bad->rule].name, h->events[bad->first].ref,
-                      bad->text);
-        print_story(out, h, bad);
-    }
-    if (v->n > stories) {
-        (void)fprintf(out, "\nand %zu more\n", rqt_verdict_broken(v) - stories);
-    }
 }

@@ -26,6 +26,7 @@ typedef enum rqt_rule {
 } rqt_rule;
 
 const char *rqt_rule_name(rqt_rule rule);
+const char *rqt_rule_says(rqt_rule rule);
 
 typedef struct rqt_check_options {
     int64_t grace_ms; /* from the answer to a cancel to the last start; 0 = 1000 */
@@ -60,7 +61,8 @@ void rqt_verdict_done(rqt_verdict *v);
 
 size_t rqt_verdict_broken(const rqt_verdict *v);
 
-/* The table of what was checked, then the stories of the first `stories` violations. */
+/* In history_report.c: the table of what was checked, then the stories of the first `stories`
+ * violations. */
 void rqt_verdict_print(FILE *out, const rqt_history *h, const rqt_verdict *v, size_t stories);
 
 #endif
