@@ -42,7 +42,26 @@ int64_t rqt_aof_size(void)
     return st.st_size;
 }
 
+/* The end of the last whole transaction in the first `size` bytes; 0 when there is none nearby. */
+static int64_t whole_end(const char *path, int64_t size)
+{
+    static const char end[] = "*1\r\n$4\r\nEXEC\r\n";
+    static char tail[1 << 20];
+    int64_t from = size > (int64_t)sizeof tail ? size - (int64_t)sizeof tail : 0;
+    FILE *f = fopen(path, "re");
+    ck_assert(f != NULL && fseeko(f, from, SEEK_SET) == 0);
+    size_t n = fread(tail, 1, (size_t)(size - from), f);
+    (void)fclose(f);
+    size_t at = n;
+    size_t len = sizeof end - 1;
+    while (at >= len && memcmp(tail + at - len, end, len) != 0) {
+        at--;
+    }
+    return at >= len ? from + (int64_t)at : 0;
+}
+
 void rqt_aof_cut(int64_t left)
 {
-    ck_assert_int_eq(truncate(part(), left), 0);
+    const char *path = part();
+    ck_assert_int_eq(truncate(path, whole_end(path, left)), 0);
 }

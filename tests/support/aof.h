@@ -8,7 +8,7 @@
 /* Bytes in the part the server writes now. */
 int64_t rqt_aof_size(void);
 
-/* Cuts that part to so many bytes. Only while the server is down. */
+/* Cuts that part to at most so many bytes, whole transactions only. While the server is down. */
 void rqt_aof_cut(int64_t left);
 
 #endif
