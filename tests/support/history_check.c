@@ -471,9 +471,10 @@ static void check_overlap(checker *c, const task *t)
 static bool is_explained(const checker *c, const run *r, const run *next)
 {
     int64_t until = next->from_ns > r->from_ns ? next->from_ns : r->from_ns;
+    int64_t first = next->from_ns < r->from_ns ? next->from_ns : r->from_ns;
     int64_t ended = r->to_ns < until ? r->to_ns : until;
     return rqt_fault_hit_worker(&c->faults, r->worker, r->from_ns - c->o.slack_ms * MS, until) ||
-           rqt_fault_lost_memory(&c->faults, r->from_ns, until) ||
+           rqt_fault_lost_memory(&c->faults, first, until) ||
            rqt_fault_lost_memory(&c->faults, ended, until);
 }
 
