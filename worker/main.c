@@ -11,7 +11,7 @@
 #include "base/log.h"
 #include "base/parse.h"
 #include "config/config.h"
-#include "config/config_plugin.h"
+#include "config/config_offer.h"
 #include "logger.h"
 #include "options.h"
 #include "signals.h"
@@ -142,16 +142,7 @@ static int add_tasks(struct daemon *d)
     if (e != REFQ_OK) {
         return fail(d, exit_code_of(e), "start_failed", &err);
     }
-    for (size_t i = 0; i < d->config.n; i++) {
-        const rqi_config_task *task = &d->config.tasks[i];
-        e = refq_handlers_add_exec(d->handlers, &task->def, &task->exec, &err);
-        if (e != REFQ_OK) {
-            (void)rqi_fail_in(&err, e, "%s:%u: task '%s'", d->config.file, task->line,
-                              task->def.name);
-            return fail(d, config_code(e), "bad_config", &err);
-        }
-    }
-    e = rqi_config_add_plugins(&d->config, d->handlers, &err);
+    e = rqi_config_offer(&d->config, d->handlers, &err);
     if (e != REFQ_OK) {
         return fail(d, config_code(e), "bad_config", &err);
     }

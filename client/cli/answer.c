@@ -8,15 +8,16 @@
 
 #include <stdlib.h>
 
-static int say_missing(const refq_task *task, const char *remark)
+static int say_missing(const refq_task *task, bool durable, const char *remark)
 {
     char ref[REFQ_REF_MAX + 1];
     refq_status status = refq_task_status(task);
     const char *name = refq_status_name(status);
     (void)refq_ref_format(refq_task_ref(task), ref);
     if (!refq_status_is_terminal(status)) {
-        return cli_fail_as(EX_TEMPFAIL, "%s is %s%s%s; refq watch follows it", ref, name,
-                           remark[0] != '\0' ? ", " : "", remark);
+        return cli_fail_as(EX_TEMPFAIL, "%s is %s%s%s; %s", ref, name,
+                           remark[0] != '\0' ? ", " : "", remark,
+                           durable ? "refq watch follows it" : "the time is up, so it is stopped");
     }
     if (status == REFQ_FAILED) {
         return cli_fail_as(CLI_EXIT_NO, "%s failed: %s", ref,
@@ -33,7 +34,8 @@ int cli_answer_missing(refq_client *client, const refq_task *task)
     } else {
         cli_task_remark(&remark, task);
     }
-    int code = say_missing(task, rqi_buf_str(&remark));
+    bool durable = (refq_client_capabilities(client) & REFQ_CAP_DURABLE) != 0;
+    int code = say_missing(task, durable, rqi_buf_str(&remark));
     rqi_buf_done(&remark);
     return code;
 }

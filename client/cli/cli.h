@@ -60,6 +60,7 @@ extern const cli_command cli_answer;
 extern const cli_command cli_events;
 extern const cli_command cli_doctor;
 extern const cli_command cli_dev;
+extern const cli_command cli_run;
 
 /* Starts a client as the common options say. Returns an exit status. */
 int cli_connect(const cli_common *common, refq_client **ret_client);

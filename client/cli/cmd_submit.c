@@ -9,7 +9,6 @@
  */
 #include "cli.h"
 
-#include "answer.h"
 #include "args_input.h"
 #include "bulk.h"
 #include "exit.h"
@@ -17,6 +16,7 @@
 #include "out.h"
 #include "queue.h"
 #include "readers.h"
+#include "submitted.h"
 
 #include "base/error.h"
 #include "base/parse.h"
@@ -147,85 +147,6 @@ static int make_spec(const struct submit_options *opt, const char *task, const r
     return EX_OK;
 }
 
-/* `value` (JSON text) is put in as it is, so that it arrives as it was stored. */
-static int show_json(const refq_submitted *done, refq_status status, const char *value)
-{
-    char ref[REFQ_REF_MAX + 1];
-    json_t *json = json_pack("{s:s, s:s, s:b}", "ref_id", refq_ref_format(&done->ref, ref),
-                             "status", refq_status_name(status), "existed", done->existed);
-    char *text = json != NULL ? json_dumps(json, JSON_COMPACT) : NULL;
-    json_decref(json);
-    if (text == NULL) {
-        return cli_fail_as(EX_OSERR, "out of memory for the JSON output");
-    }
-    rqi_buf line = {0};
-    rqi_buf_add(&line, text, strlen(text) - (value != NULL ? 1 : 0));
-    if (value != NULL) {
-        rqi_buf_addf(&line, ",\"value\":%s}", value);
-    }
-    rqi_buf_addc(&line, '\n');
-    (void)cli_out(&line);
-    rqi_buf_done(&line);
-    free(text);
-    return EX_OK;
-}
-
-static int show_ref(const cli_common *common, const refq_submitted *done, refq_status status)
-{
-    char ref[REFQ_REF_MAX + 1];
-    if (common->json) {
-        return show_json(done, status, NULL);
-    }
-    if (!cli_out_line(refq_ref_format(&done->ref, ref))) {
-        /* The task is queued: whoever cannot read its reference there may find it here. */
-        (void)dprintf(STDERR_FILENO, "refq: submitted %s\n", ref);
-    }
-    return EX_OK;
-}
-
-/* --- Waiting ---------------------------------------------------------------------------------- */
-
-static int show_value(const cli_common *common, refq_client *client, const refq_submitted *done)
-{
-    rqi_buf value = {0};
-    int code = cli_answer_read(client, &done->ref, false, &value);
-    if (code == EX_OK && common->json) {
-        code = show_json(done, REFQ_COMPLETE, rqi_buf_str(&value));
-    } else if (code == EX_OK) {
-        (void)cli_out_line(rqi_buf_str(&value));
-    }
-    rqi_buf_done(&value);
-    return code;
-}
-
-static int show_end(const cli_common *common, refq_client *client, const refq_submitted *done,
-                    const refq_task *task)
-{
-    refq_status status = refq_task_status(task);
-    if (status == REFQ_COMPLETE) {
-        return show_value(common, client, done);
-    }
-    if (common->json || !refq_status_is_terminal(status)) {
-        (void)show_ref(common, done, status);
-    }
-    return cli_answer_missing(client, task);
-}
-
-static int wait_and_show(const cli_common *common, refq_client *client, int64_t timeout_ms,
-                         const refq_submitted *done)
-{
-    char ref[REFQ_REF_MAX + 1];
-    refq_task *task = NULL;
-    refq_error err = {0};
-    (void)dprintf(STDERR_FILENO, "%s\n", refq_ref_format(&done->ref, ref));
-    if (refq_client_wait(client, &done->ref, timeout_ms, NULL, NULL, &task, &err) != REFQ_OK) {
-        return cli_fail(&err);
-    }
-    int code = show_end(common, client, done, task);
-    refq_task_free(task);
-    return code;
-}
-
 /* --- The command ------------------------------------------------------------------------------ */
 
 /* 1 when the known task's arguments differ; 0 also when they are gone. */
@@ -281,9 +202,9 @@ static int submit(const cli_common *common, const struct submit_options *opt, re
         tell_existing(client, spec, &done);
     }
     if (opt->wait.given) {
-        return wait_and_show(common, client, opt->wait.value, &done);
+        return cli_submitted_wait(common, client, opt->wait.value, &done);
     }
-    return show_ref(common, &done, done.status);
+    return cli_submitted_show(common, &done, done.status);
 }
 
 static int submit_one(const cli_common *common, const struct submit_options *opt, const char *task)
