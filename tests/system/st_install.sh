@@ -170,6 +170,15 @@ build_with_make() {
     quiet "$1" make -C "$at" CC="$cc" CFLAGS="$flags -Wall -Wextra -Werror" "${@:2}"
 }
 
+# alone FOLDER: what needs no Redis.
+alone() {
+    local at=$1 value
+    value=$(env -u REFQ_REDIS "$at/embedded" 2>"$dir/log" | jq -c .value) || fail "embedded failed" "$dir/log"
+    [[ $value == '"hello"' ]] || fail "embedded: a wrong result: $value"
+    "$at/contract" --only result >"$dir/log" 2>&1 || fail "the contract failed" "$dir/log"
+    grep -q '^ok 1 - result\.' "$dir/log" || fail "the contract ran no test" "$dir/log"
+}
+
 with_find_package() {
     cp -r "$source/client/examples" "$dir/cmake"
     quiet "find_package: configure" cmake -S "$dir/cmake" -B "$dir/cmake/build" -DCMAKE_PREFIX_PATH="$prefix" \

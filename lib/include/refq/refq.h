@@ -22,6 +22,7 @@
 #include <refq/error.h>
 #include <refq/handlers.h>
 #include <refq/log.h>
+#include <refq/memory.h>
 #include <refq/plugin.h>
 #include <refq/task.h>
 #include <refq/version.h>
