@@ -14,6 +14,7 @@
 #include <refq/export.h>
 #include <refq/handlers.h>
 #include <refq/log.h>
+#include <refq/task.h>
 
 #include <stdint.h>
 
@@ -22,6 +23,17 @@ extern "C" {
 #endif
 
 typedef struct refq_worker refq_worker;
+
+typedef enum refq_worker_state {
+    REFQ_STATE_STARTING = 0, /* not registered in all of its queues yet */
+    REFQ_STATE_RUNNING,
+    REFQ_STATE_QUIET,    /* claims nothing, and goes on with what it runs */
+    REFQ_STATE_DRAINING, /* stops: finishes what it runs */
+    REFQ_STATE_ENDED     /* refq_worker_run() returns, or has returned */
+} refq_worker_state;
+
+/* "starting", "running" ...; never NULL. */
+REFQ_API const char *refq_worker_state_name(refq_worker_state state);
 
 typedef struct refq_worker_options {
     size_t struct_size;       /* sizeof(refq_worker_options) */
@@ -35,6 +47,12 @@ typedef struct refq_worker_options {
     int64_t unknown_grace_ms; /* 0 = 60 s; a task that no worker has offered for so long fails when
                                  this worker comes upon it */
     refq_logger log;
+
+    /* Told of each change to RUNNING, QUIET or DRAINING, on the thread of refq_worker_run(). By the
+     * first of them all helper processes have been forked, so threads may be made in it. It must
+     * not block. NULL = nobody is told. */
+    void (*on_state)(void *arg, refq_worker_state state);
+    void *on_state_arg; /* borrowed */
 } refq_worker_options;
 
 /* Checks the options and makes a worker; nothing is started. The caller owns *ret_worker. */
@@ -57,6 +75,50 @@ REFQ_API REFQ_MUST_USE refq_err refq_worker_reload(refq_worker *worker, const ch
 
 /* While quiet, a worker claims nothing and goes on with what it runs. Any thread. */
 REFQ_API void refq_worker_quiet(refq_worker *worker, bool quiet);
+
+/* What became of attempts since the worker was made. */
+typedef struct refq_worker_counters {
+    uint64_t claimed;
+    uint64_t done;
+    uint64_t failed;    /* retryable and permanent failures */
+    uint64_t cancelled; /* stopped because the task was cancelled, or is another worker's by now */
+    uint64_t released;  /* given back: draining, or a task that is unknown here */
+    uint64_t crashed;   /* C handlers whose child process died */
+} refq_worker_counters;
+
+#define REFQ_HEALTH_QUEUES 64
+
+typedef struct refq_health_queue {
+    char queue[REFQ_QUEUE_MAX + 1];
+    char worker[REFQ_HEX_LEN + 1]; /* the incarnation */
+    bool started;                  /* registered: it may claim */
+    bool quiet;                    /* told to claim nothing */
+    int64_t beat_age_ms;           /* since Redis last answered a beat; -1 = it never has */
+    unsigned claiming;             /* slots spoken for by calls under way */
+    unsigned running;              /* attempts that take slots */
+    unsigned held;                 /* these, and those whose end is being reported */
+    unsigned stuck;                /* C handlers that were told to stop and do not */
+    refq_worker_counters counters;
+} refq_health_queue;
+
+typedef struct refq_health {
+    refq_worker_state state;
+    bool connected;         /* to Redis, with the connection that claims and reports */
+    int64_t lease_ms;       /* a beat_age_ms beyond this: others take the tasks over */
+    int64_t loop_silent_ms; /* since the loop was asked for a sign of life; 0 = it has answered */
+    int64_t lease_late_ms;  /* by how much the thread of the leases is late for its next beat */
+    unsigned slots;
+    unsigned running; /* this and the next: of all queues */
+    unsigned stuck;
+    refq_worker_counters counters;
+    size_t queues_n;
+    refq_health_queue queues[REFQ_HEALTH_QUEUES];
+} refq_health;
+
+/* How the worker is, without waiting for it: as of the loop's last turn, which is not long ago
+ * while loop_silent_ms is small. Each call asks the loop for a sign of life that the next call can
+ * tell. Any thread, while the worker exists. */
+REFQ_API void refq_worker_health(refq_worker *worker, refq_health *ret);
 
 /* Runs until refq_worker_stop(); blocks the calling thread, which becomes the worker's loop.
  * REFQ_OK after a clean stop. Call it once, and before the process makes threads if it can:

@@ -137,6 +137,7 @@ void rqi_intake_start(rqi_attempt *a, bool fetch)
                 line->queue, a->run.ref.hex, a->run.task);
     }
     rqi_line_add(line, a);
+    line->counters.claimed++;
     line->running_n++;
     w->running_n++;
     if (fetch && a->run.handler != NULL) {

@@ -26,6 +26,9 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
     rqi_lease *l = arg;
     (void)fd;
     (void)what;
+    pthread_mutex_lock(&l->lock);
+    l->turn_ms = rqi_mono_ms();
+    pthread_mutex_unlock(&l->lock);
     for (size_t i = 0; i < l->ties_n; i++) {
         if (!l->ties[i].in_flight && mode_of(&l->ties[i]) != LEASE_ENDED) {
             rqi_beat_send(&l->ties[i]);
@@ -166,6 +169,7 @@ refq_err rqi_lease_start(const rqi_lease_options *options, const rqi_lease_line 
         return rqi_fail(err, REFQ_ERR_NOMEM, "out of memory");
     }
     l->o = *options;
+    l->turn_ms = rqi_mono_ms();
     l->wake_fd = -1;
     if (gethostname(l->host, sizeof l->host - 1) != 0) {
         (void)snprintf(l->host, sizeof l->host, "unknown");
@@ -261,6 +265,14 @@ int64_t rqi_lease_last_ms(rqi_lease *l, unsigned line)
     int64_t last = l->ties[line].last_ms;
     pthread_mutex_unlock(&l->lock);
     return last;
+}
+
+int64_t rqi_lease_late_ms(rqi_lease *l)
+{
+    pthread_mutex_lock(&l->lock);
+    int64_t late = rqi_mono_ms() - l->turn_ms - l->o.beat_ms;
+    pthread_mutex_unlock(&l->lock);
+    return late > 0 ? late : 0;
 }
 
 void rqi_lease_stop(rqi_lease *l)

@@ -82,6 +82,9 @@ void rqi_lease_bye(rqi_lease *lease, unsigned line);
 /* Monotonic time of the last beat that was answered; 0 = none yet. Any thread. */
 int64_t rqi_lease_last_ms(rqi_lease *lease, unsigned line);
 
+/* By how much the thread has missed the time of its next beats; 0 = it has not. Any thread. */
+int64_t rqi_lease_late_ms(rqi_lease *lease);
+
 /* Stops the thread and frees. NULL is fine. */
 void rqi_lease_stop(rqi_lease *lease);
 

@@ -46,6 +46,7 @@ struct rqi_lease {
 
     pthread_mutex_t lock;
     bool stopping;
+    int64_t turn_ms; /* monotonic time of the thread's last look at its beats */
 };
 
 /* Sends the beat that the tie's mode asks for. On the thread. */

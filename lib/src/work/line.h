@@ -14,6 +14,8 @@
 #include "work/attempt.h"
 #include "work/unknown.h"
 
+#include <refq/work.h>
+
 #define RQI_LINES_MAX 64
 
 struct rqi_bell;
@@ -39,6 +41,7 @@ struct rqi_line {
     size_t stuck_n;   /* of them, told to stop long ago */
 
     bool started;     /* registered: may claim */
+    bool registered;  /* was, once: also while a new incarnation is not yet */
     bool saying_bye;  /* the goodbye is on its way */
     bool ended;       /* it was said, or there is nobody to say it to */
     bool broken;      /* the last call failed for a reason that time may mend */
@@ -53,6 +56,7 @@ struct rqi_line {
     unsigned calls;   /* finish calls under way */
     size_t claiming;  /* slots spoken for by them */
     rqi_unknown unknown;
+    refq_worker_counters counters;
 };
 
 /* Makes a line; nothing is opened. Takes a reference to the handlers. */

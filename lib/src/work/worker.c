@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "work/alone.h"
+#include "work/health.h"
 #include "work/stuck.h"
 
 #include <event2/event.h>
@@ -47,6 +48,7 @@ void rqi_worker_attempt_done(rqi_attempt *a)
 {
     rqi_line *line = a->line;
     refq_worker *w = line->worker;
+    rqi_health_count(a);
     if (!a->phantom) {
         line->running_n--;
         w->running_n--;
@@ -117,6 +119,7 @@ static void begin_claims(rqi_line *line)
 {
     refq_worker *w = line->worker;
     line->started = true;
+    line->registered = true;
     announce_queue(line);
     rqi_log(&w->o.log, REFQ_LOG_INFO, "event=started worker=%s queue=%s slots=%u tasks=%zu",
             line->id, line->queue, w->o.concurrency, rqi_handlers_count(line->handlers));
@@ -330,6 +333,7 @@ static void on_kick(evutil_socket_t fd, short what, void *arg)
     }
     rqi_claim_look(w);
     rqi_worker_tell_lease(w);
+    rqi_health_publish(w);
     if (w->draining) {
         end_when_done(w);
     }
@@ -410,6 +414,9 @@ static refq_err start(refq_worker *w, refq_error *err)
     for (size_t i = 0; rc == REFQ_OK && i < sizeof steps / sizeof steps[0]; i++) {
         rc = steps[i](w, err);
     }
+    if (rc == REFQ_OK) {
+        rqi_health_open(w);
+    }
     return rc;
 }
 
@@ -459,6 +466,7 @@ static void free_lines(refq_worker *w)
 static void stop_parts(refq_worker *w)
 {
     struct event **events[] = {&w->notify, &w->stop, &w->kick, &w->deadline};
+    rqi_health_close(w);
     rqi_lease_stop(w->lease);
     w->lease = NULL;
     if (w->executor != NULL) {

@@ -73,6 +73,9 @@ struct refq_worker {
 
     pthread_mutex_t lock; /* guards what follows, and each line's fresh handlers */
     bool quiet_asked;
+    bool health_on;     /* the lease can be asked */
+    int64_t asked_ms;   /* when somebody wanted a sign of life from the loop; 0 = it was given */
+    refq_health health; /* without sums and ages */
 };
 
 /* The line of a queue; NULL when it serves none of that name. */
