@@ -61,12 +61,13 @@ int main(int argc, char **argv)
     if (rc == REFQ_OK) {
         rc = rqt_history_check(&h, &options, &v, &err);
     }
-    if (rc != REFQ_OK) {
+    int status = rc != REFQ_OK || rqt_verdict_broken(&v) > 0;
+    if (rc == REFQ_OK) {
+        rqt_verdict_print(stdout, &h, &v, (size_t)values['n']);
+    } else {
         (void)fprintf(stderr, "history_check: %s\n", err.text);
-        return 2;
+        status = 2;
     }
-    rqt_verdict_print(stdout, &h, &v, (size_t)values['n']);
-    int status = rqt_verdict_broken(&v) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
     rqt_verdict_done(&v);
     rqt_history_done(&h);
     return status;
