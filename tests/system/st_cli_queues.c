@@ -20,7 +20,13 @@
 
 static const char tasks_yaml[] = "queue: docs\n"
                                  "tasks:\n"
-                                 "  - {name: echo, exec: [cat]}\n";
+                                 "  - {name: echo, exec: [cat]}\n"
+                                 "  - {name: asks, input: none, output: text, exec: [./ask.sh]}\n";
+
+static const char ask_sh[] = "#!/bin/sh\n"
+                             "echo '{\"ask\":\"Which page?\"}' >&3\n"
+                             "read -r line <&3\n"
+                             "echo \"$line\"\n";
 
 static const char *const quick[] = {"--lease", "1s", "--beat", "200ms", "--grace", "2s", NULL};
 
@@ -30,6 +36,7 @@ static void setup(void)
 {
     (void)setenv("REFQ_QUEUE", "docs", 1);
     rqt_redis_clean();
+    (void)rqt_file("ask.sh", ask_sh, 1);
     worker = rqt_fleet_add(rqt_file("tasks.yaml", tasks_yaml, 0), quick);
 }
 
@@ -250,6 +257,24 @@ START_TEST(a_task_that_does_not_ask_cannot_be_answered)
 }
 END_TEST
 
+static bool shows(const char *ref, const char *text)
+{
+    return strstr(RQT_REFQ("show", ref)->out, text) != NULL;
+}
+
+START_TEST(a_question_is_shown_and_answered)
+{
+    char ref[128];
+    (void)snprintf(ref, sizeof ref, "%s", rqt_word(RQT_REFQ("submit", "asks")));
+    ck_assert_msg(RQT_UNTIL(shows(ref, "asks a question"), 20000), "%s",
+                  RQT_REFQ("show", ref)->out);
+    rqt_expect_out(RQT_REFQ("show", ref), "Which page?");
+    rqt_expect_out(RQT_REFQ("answer", ref, "\"the third\""), "answered");
+    ck_assert_int_eq(RQT_REFQ("watch", ref, "-t", "20s")->status, 0);
+    rqt_expect_out(RQT_REFQ("get", ref), "the third");
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("st_cli_queues");
@@ -266,6 +291,7 @@ int main(void)
     tcase_add_test(c, events_are_read_from_any_place);
     tcase_add_test(c, events_are_followed);
     tcase_add_test(c, wrong_calls_are_refused);
+    tcase_add_test(c, a_question_is_shown_and_answered);
     tcase_add_test(c, a_task_that_does_not_ask_cannot_be_answered);
     suite_add_tcase(s, c);
     SRunner *r = srunner_create(s);
