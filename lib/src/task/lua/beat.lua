@@ -73,12 +73,17 @@ end
 local function chores(P, worker, meta, now)
   mend_wakeups(P, meta, now)
   local batch = new_batch(P, meta)
-  if meet_deadlines(batch) > 0 then flush(batch) end
+  if meet_deadlines(batch) > 0 then
+    flush(batch)
+    batch = new_batch(P, meta)
+  end
   if now - tonumber(meta.swept_at or 0) < SWEEP_EVERY_MS then return end
   call('HSET', P .. 'meta', 'swept_at', now)
   for _, lane in ipairs(LANE_ORDER) do
     if string.find(meta.lanes or '', lane, 1, true) then trim_lane(P, lane) end
   end
+  abandon_shelves(batch, meta)
+  flush(batch)
   local record_ttl = tonumber(call('HGET', P .. 'worker:' .. worker, 'record_ttl_ms')) or DAY_MS
   sweep_index(P, 'terminal', now - record_ttl, MAX_STEP)
   sweep_index(P, 'dead', now - 7 * record_ttl, MAX_STEP)
@@ -129,7 +134,8 @@ local function beat(keys, argv)
     return redis.error_reply('ERR refq beat: malformed call')
   end
   local meta = read_fields(keys[1], { 'clock_offset', 'events_max', 'paused', 'lanes', 'last_beat',
-    'grace_until', 'reaper_until', 'swept_at', 'lease_max', 'shelves' })
+    'grace_until', 'reaper_until', 'swept_at', 'lease_max', 'shelves',
+    'unknown_grace_ms' })
   local now = server_ms(meta.clock_offset)
   if mode ~= 'start' and not is_alive(P, worker) then
     return { now, 'gone', 0, 0, '', 0 }

@@ -141,7 +141,7 @@ local function claim_entry(batch, reply, ask, e)
     settle_leftover(batch, ask.worker, e, t[1], t[2])
     return false
   end
-  if ask.limits and not take_room(batch, ask, t[3], e) then return false end
+  if (ask.limits or ask.offers) and not take_room(batch, ask, t[3], e) then return false end
   local n = #reply
   local attempt = t[4] == '0' and '1' or text_of((tonumber(t[4]) or 0) + 1)
   reply[n + 1], reply[n + 2], reply[n + 3], reply[n + 4] = e.hex, e.id, t[3] or '', attempt
@@ -244,6 +244,7 @@ local function claim(batch, reply, meta, ask)
   if not meta.paused then
     promote_due(P, batch.now_text)
     ask.shelves = meta.shelves or ''
+    ask.offers = offers_of(P, ask.worker, meta, batch.now)
     if ask.shelves ~= '' then mine = take_from_shelves(batch, reply, ask) end
     ask.left = ask.want - #mine
     if ask.left > 0 then
@@ -272,7 +273,8 @@ local function claim(batch, reply, meta, ask)
   end
 end
 
-local CLAIM_META = { 'clock_offset', 'events_max', 'paused', 'lanes', 'turn', 'alarm', 'shelves' }
+local CLAIM_META = { 'clock_offset', 'events_max', 'paused', 'lanes', 'turn', 'alarm', 'shelves',
+  'mixed_until' }
 
 local function read_ask(argv, at, worker, limits)
   local want = tonumber(argv[at])

@@ -97,22 +97,20 @@ function report.release(batch, argv, at, task)
 end
 
 -- The attempt never began, so its number is given back. As long as the catalog lists the handler, or for
--- a grace period, the task is offered to other workers.
+-- a grace period, the task waits for other workers; from now on claims lay such tasks down for them.
 function report.unknown(batch, argv, at, task)
   local P, hex = batch.P, argv[at + 1]
   local t = read_fields(P .. 'task:' .. hex, { 'task', 'attempt', 'unknown_since', 'start_by' })
+  batch.mixed_until = text_of(batch.now + MIXED_MS)
+  call('HSET', P .. 'meta', 'mixed_until', batch.mixed_until, 'unknown_grace_ms', argv[at + 5])
   local offered = call('HEXISTS', P .. 'catalog', t.task or '') == 1
   local since = tonumber(t.unknown_since) or batch.now
   if not offered and batch.now - since >= (tonumber(argv[at + 5]) or 0) then
     end_failed(batch, hex, 'processing', 'unknown_handler', 'no worker offers this task')
     return 'ok', 'failed'
   end
-  local fields = { 'attempt', math.max(0, (tonumber(t.attempt) or 1) - 1) }
-  if offered then
-    call('HDEL', P .. 'task:' .. hex, 'unknown_since')
-  else
-    fields[3], fields[4] = 'unknown_since', text_of(since)
-  end
+  local fields = { 'attempt', math.max(0, (tonumber(t.attempt) or 1) - 1), 'unknown_since',
+    text_of(offered and batch.now or since) }
   requeue(batch, hex, task[3], tonumber(argv[at + 4]) or 0, fields, true)
   if t.start_by then call('ZADD', P .. 'deadlines', t.start_by, hex) end
   return 'ok', 'pending'
@@ -219,7 +217,7 @@ local function trim_now_and_then(P, done_before, done)
 end
 
 local FINISH_META = { 'clock_offset', 'events_max', 'paused', 'lanes', 'turn', 'alarm', 'shelves',
-  'complete' }
+  'mixed_until', 'complete' }
 
 local function finish(keys, argv)
   local ask, k = read_ask(argv, 2, argv[1], argv[8]), tonumber(argv[9])
@@ -244,6 +242,7 @@ local function finish(keys, argv)
   if #batch.orders > 0 then
     call('SREM', P .. 'worker:' .. ask.worker .. ':orders', unpack(batch.orders))
   end
+  meta.mixed_until = batch.mixed_until or meta.mixed_until
   local done = batch.counts.complete or 0
   local reply = { batch.now }
   claim(batch, reply, meta, ask)
