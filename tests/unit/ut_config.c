@@ -127,7 +127,7 @@ static const struct {
      "4: a task of a plugin lacks the key 'name'"},
     {"queue: docs\nplugins:\n  - path: a.so\n    tasks: [{name: a, exec: [b]}]\n",
      "4: unknown key 'exec'; known are name, description, input_schema, output_schema, "
-     "async_timeout, timeout, max_retries, backoff, result_ttl"},
+     "async_timeout, timeout, max_retries, backoff, concurrency, result_ttl"},
     {"queue: docs\nplugins:\n  - path: a.so\n    tasks: [[a]]\n",
      "4: a task of a plugin must be a text, not a list"},
     {"queue: docs\nplugins:\n  - path: a.so\n    config: {x: .inf}\n",
@@ -165,6 +165,8 @@ static const struct {
      "5: max_output: '1 GB' is not a size; write for example 4096, 64KiB or 16MiB"},
     {HEAD "    max_output: 1GiB\n",
      "5: max_output: '1GiB' is out of range; allowed are 1 byte to 200MiB"},
+    {HEAD "    concurrency: 0\n", "5: concurrency: 0 is out of range; allowed are 1 to 4096"},
+    {HEAD "    concurrency: 4097\n", "5: concurrency: 4097 is out of range; allowed are 1 to 4096"},
     {HEAD "    max_retries: -1\n", "5: max_retries: -1 is out of range; allowed are 0 to 1000"},
     {HEAD "    max_retries: many\n", "5: max_retries: 'many' is not a whole number"},
     {HEAD "    backoff: 5s\n", "5: backoff must be a map, not a text"},
@@ -348,6 +350,7 @@ static const char full[] = "queue: docs\n"
                            "    async_timeout: 5s\n"
                            "    timeout: 30m\n"
                            "    max_retries: 7\n"
+                           "    concurrency: 3\n"
                            "    backoff: {base: 500ms, factor: 1.5, cap: 2m, jitter: none}\n"
                            "    result_ttl: 1h\n";
 
@@ -367,6 +370,7 @@ START_TEST(reads_every_key)
     ck_assert_int_eq(t->def.async_timeout_ms, 5000);
     ck_assert_int_eq(t->def.timeout_ms, 1800000);
     ck_assert_int_eq(t->def.max_retries, 7);
+    ck_assert_uint_eq(t->def.concurrency, 3);
     ck_assert_int_eq(t->def.backoff.base_ms, 500);
     ck_assert_double_eq(t->def.backoff.factor, 1.5);
     ck_assert_int_eq(t->def.backoff.cap_ms, 120000);

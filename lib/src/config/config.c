@@ -84,6 +84,7 @@ static const rqi_key task_keys[] = {
     {"timeout", rqi_read_duration, TASK(def.timeout_ms), RANGE(0, 30 * DAY, "0 (no limit) to 30d")},
     {"max_retries", rqi_read_retries, TASK(def.max_retries), RANGE(0, 1000, "0 to 1000")},
     {"backoff", read_backoff, .offset = TASK(def.backoff)},
+    {"concurrency", rqi_read_count, TASK(def.concurrency), RANGE(1, 4096, "1 to 4096")},
     {"result_ttl", rqi_read_duration, TASK(def.result_ttl_ms),
      RANGE(SECOND, 366 * DAY, "1s to 366d")},
 };
