@@ -41,13 +41,14 @@ typedef enum kind {
     RESUME,
     REMOVE_ONE,
     REMOVE_STATUS,
+    ANSWER,
     KINDS
 } kind;
 
-static const char *const kind_names[KINDS] = {"submit", "submit_again", "cancel",
-                                              "retry",  "open",         "pause",
-                                              "resume", "remove_one",   "remove_status"};
-static const int weights[KINDS] = {40, 4, 14, 12, 14, 3, 5, 4, 4};
+static const char *const kind_names[KINDS] = {
+    "submit", "submit_again", "cancel",     "retry",         "open",
+    "pause",  "resume",       "remove_one", "remove_status", "answer"};
+static const int weights[KINDS] = {40, 4, 14, 12, 14, 3, 5, 4, 4, 8};
 
 /* One operation: numbers only, so that both worlds do the same. */
 typedef struct op {
@@ -61,7 +62,8 @@ typedef struct op {
     int status;
 } op;
 
-/* What a submitted task does. */
+/* What a submitted task does. Those of which one runs at a time have one lane: which of two lanes
+ * goes first depends on what was served before. */
 static const struct recipe {
     const char *name;
     const char *args; /* '#': the number of its gate */
@@ -83,6 +85,9 @@ static const struct recipe {
     {"play", "{\"garbage\":1}", false, 0},
     {"play", "{\"nothing\":1}", false, 4},
     {"play", "{\"verbatim\":1}", false, HOUR_MS},
+    {"play", "{\"ask\":1}", false, 0},
+    {"single", "{\"progress\":1,\"gate\":#}", true, 0},
+    {"single", "{\"fail\":1}", false, 0},
 };
 
 #define RECIPES (sizeof recipes / sizeof recipes[0])
@@ -175,7 +180,8 @@ static void do_submit(rqt_world *w, const op *o, char *said)
                       .ref = t->ref,
                       .task = r->name,
                       .args = args,
-                      .lane = (refq_lane)o->lane,
+                      .lane =
+                          strcmp(r->name, "single") == 0 ? REFQ_LANE_NORMAL : (refq_lane)o->lane,
                       .delay_ms = r->delay_ms,
                       .max_retries = o->retries,
                       .key = o->key != 0 ? key : NULL};
@@ -277,6 +283,14 @@ static void do_remove_status(rqt_world *w, const op *o, char *said)
     cleanup(w, (refq_cleanup_query){.status = o->status}, said);
 }
 
+static void do_answer(rqt_world *w, const op *o, char *said)
+{
+    refq_task *task = NULL;
+    refq_err rc = refq_client_answer(w->client, &meant(w, o)->ref, "\"red\"", &task, NULL);
+    (void)snprintf(said, RQT_SEEN_MAX, "%s", refq_strerror(rc));
+    refq_task_free(task);
+}
+
 static void (*const doing[KINDS])(rqt_world *w, const op *o,
                                   char *said) = {[SUBMIT] = do_submit,
                                                  [SUBMIT_AGAIN] = do_submit_again,
@@ -286,7 +300,8 @@ static void (*const doing[KINDS])(rqt_world *w, const op *o,
                                                  [PAUSE] = do_pause,
                                                  [RESUME] = do_resume,
                                                  [REMOVE_ONE] = do_remove_one,
-                                                 [REMOVE_STATUS] = do_remove_status};
+                                                 [REMOVE_STATUS] = do_remove_status,
+                                                 [ANSWER] = do_answer};
 
 static bool needs_task(kind k)
 {

@@ -67,9 +67,22 @@ void rqt_world_start(rqt_world *w, bool redis)
     }
 }
 
+/* Nobody answers those who ask, and a worker would wait for them. */
+static void cancel_all(rqt_world *w)
+{
+    for (size_t i = 0; i < w->n; i++) {
+        refq_task *task = NULL;
+        refq_error err;
+        refq_err rc = refq_client_cancel(w->client, &w->tasks[i].ref, &task, &err);
+        ck_assert_msg(rc == REFQ_OK || rc == REFQ_ERR_NOTFOUND, "%s", err.text);
+        refq_task_free(task);
+    }
+}
+
 void rqt_world_stop(rqt_world *w)
 {
     rqi_ct_open_all(w->stage);
+    cancel_all(w);
     refq_client_close(w->client);
     if (w->redis) {
         refq_worker_stop(w->worker);
@@ -82,6 +95,12 @@ void rqt_world_stop(rqt_world *w)
 
 /* --- Rest ------------------------------------------------------------------------------------- */
 
+static const char *text_of(const refq_task *task, const char *name)
+{
+    const char *text = refq_task_field(task, name);
+    return text != NULL ? text : "-";
+}
+
 static bool stands_at_gate(const rqt_world_task *t, const refq_task *task)
 {
     return t->gate >= 0 && !t->opened && refq_task_field(task, "progress") != NULL;
@@ -93,10 +112,10 @@ static bool is_at_rest(const rqt_world *w, const rqt_world_task *t, const refq_t
     refq_status status = refq_task_status(task);
     int64_t due = refq_task_number(task, "due_at", 0);
     if (status == REFQ_PROCESSING) {
-        return stands_at_gate(t, task);
+        return stands_at_gate(t, task) || refq_task_field(task, "waiting") != NULL;
     }
     if (status == REFQ_PENDING && due == 0) {
-        return w->paused;
+        return w->paused || (w->singles > 0 && strcmp(text_of(task, "task"), "single") == 0);
     }
     return status != REFQ_PENDING || due > refq_task_seen_at_ms(task) + LONG_MS ||
            (w->paused && due > 0 && due <= refq_task_seen_at_ms(task));
@@ -116,8 +135,23 @@ static bool one_rests(rqt_world *w, size_t i, char why[RQT_SEEN_MAX])
     return rests;
 }
 
+/* Tasks that keep the others of their name from running. */
+static unsigned count_singles(rqt_world *w)
+{
+    unsigned n = 0;
+    for (size_t i = 0; i < w->n; i++) {
+        refq_task *task = NULL;
+        n += refq_client_status(w->client, &w->tasks[i].ref, &task, NULL) == REFQ_OK &&
+             refq_task_status(task) == REFQ_PROCESSING &&
+             strcmp(text_of(task, "task"), "single") == 0;
+        refq_task_free(task);
+    }
+    return n;
+}
+
 static bool all_rest(rqt_world *w, char why[RQT_SEEN_MAX])
 {
+    w->singles = count_singles(w);
     for (size_t i = 0; i < w->n; i++) {
         if (!one_rests(w, i, why)) {
             return false;
@@ -161,12 +195,6 @@ static void see_value(rqt_world *w, size_t i, char *out, size_t size)
     refq_task_free(task);
 }
 
-static const char *text_of(const refq_task *task, const char *name)
-{
-    const char *text = refq_task_field(task, name);
-    return text != NULL ? text : "-";
-}
-
 static int number_of(const rqt_world *w, const refq_task *task, const char *name)
 {
     return rqt_world_task_of(w, text_of(task, name));
@@ -196,11 +224,11 @@ void rqt_world_see(rqt_world *w, size_t task, char out[RQT_SEEN_MAX])
     (void)snprintf(
         out, RQT_SEEN_MAX,
         "%s %s lane=%s attempt=%s failures=%lld error=%s reason=%s replaced_by=%d replaces=%d "
-        "max_retries=%s key=%s progress=%s delayed=%d value=%s",
+        "max_retries=%s key=%s progress=%s waiting=%s delayed=%d value=%s",
         text_of(t, "task"), text_of(t, "status"), text_of(t, "lane"), text_of(t, "attempt"),
         (long long)refq_task_number(t, "failures", 0), text_of(t, "error"), text_of(t, "reason"),
         number_of(w, t, "replaced_by"), number_of(w, t, "replaces"), text_of(t, "max_retries"),
-        text_of(t, "key"), progress_of(t), is_delayed(t), value);
+        text_of(t, "key"), progress_of(t), text_of(t, "waiting"), is_delayed(t), value);
     refq_task_free(t);
 }
 

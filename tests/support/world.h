@@ -37,6 +37,7 @@ typedef struct rqt_world {
     rqt_world_task tasks[RQT_TASKS_MAX];
     size_t n;
     bool paused;
+    unsigned singles; /* running tasks of which there may be one at a time */
 } rqt_world;
 
 /* Redis needs the fixture's server. Fails the test when it cannot. */

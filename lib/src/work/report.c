@@ -3,7 +3,6 @@
 #include "work/worker.h"
 
 #include "base/backoff.h"
-#include "base/utf8.h"
 #include "cache/entry.h"
 
 #include <string.h>
@@ -11,7 +10,6 @@
 #define INLINE_RESULT ((size_t)64 * 1024) /* larger results are staged */
 #define STAGED_TTL_MS 600000
 #define LOST_MS       1000 /* before a task whose end nobody saw is offered again */
-#define SHORT_ERROR   64   /* bytes that keep the record's compact encoding */
 
 typedef enum report_op { OP_OK, OP_FAIL, OP_CRASH, OP_RELEASE, OP_UNKNOWN, OP_ENDED } report_op;
 
@@ -54,35 +52,18 @@ static void compose_entry(const rqi_attempt *a, rqi_buf *out)
     rqi_entry_compose(&entry, out);
 }
 
-/* One entry of the task's history, for people and programs. */
 static void compose_history(const rqi_attempt *a, const char *class, rqi_buf *out)
 {
-    const rqi_outcome *o = &a->run.outcome;
-    rqi_buf_addf(out, "{\"attempt\":%u,\"at\":%lld,\"class\":\"%s\",\"worker\":\"%s\",\"error\":",
-                 a->run.number, (long long)rqi_worker_server_ms(a->line->worker), class,
-                 a->line->id);
-    rqi_buf_add_json(out, o->error, strlen(o->error));
-    if (o->log_tail.len > 0) {
-        rqi_buf_adds(out, ",\"stderr\":");
-        rqi_buf_add_json(out, o->log_tail.ptr, o->log_tail.len);
-    }
-    rqi_buf_addc(out, '}');
+    rqi_outcome_history(&a->run.outcome, a->run.number, rqi_worker_server_ms(a->line->worker),
+                        class, a->line->id, out);
 }
 
+/* In a buffer, as it has to last until the call is composed. */
 static void compose_short(const char *error, rqi_buf *out)
 {
-    size_t len = strlen(error);
-    size_t cut = rqi_utf8_cut(error, len, SHORT_ERROR);
-    if (cut < len) {
-        cut = rqi_utf8_cut(error, len, SHORT_ERROR - 3);
-    }
-    rqi_buf_add(out, error, cut);
-    if (cut < len) {
-        rqi_buf_adds(out, "...");
-    }
-    for (char *p = out->ptr; p != NULL && *p != '\0'; p++) {
-        *p = (unsigned char)*p < ' ' ? ' ' : *p;
-    }
+    char text[RQI_ERROR_SHORT + 1];
+    rqi_outcome_short(error, text);
+    rqi_buf_adds(out, text);
 }
 
 static void add_fail(rqi_attempt *a, rqi_buf scratch[2])
