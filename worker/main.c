@@ -4,16 +4,19 @@
  *
  * DESIGN. Start-up is the list of steps at the end; each answers with an exit
  * code or GO_ON, and what they made is taken down in one place. The work itself
- * is librefq's: this program only reads the task file, and turns signals and
- * errors into what a service manager understands.
+ * is librefq's: this program only reads the task files, and turns signals and
+ * errors into what a service manager understands. Its threads are started by the
+ * worker's first change of state: before that the worker forks.
  */
 #include "base/error.h"
 #include "base/log.h"
 #include "base/parse.h"
-#include "config/config.h"
-#include "config/config_offer.h"
+#include "control.h"
+#include "files.h"
 #include "logger.h"
+#include "notify.h"
 #include "options.h"
+#include "run/handlers.h"
 #include "signals.h"
 
 #include <refq/version.h>
@@ -29,9 +32,11 @@ struct daemon {
     char *const *argv;
     rqi_options options;
     refq_logger log;
-    rqi_config config;
-    refq_handlers *handlers;
+    rqi_files files;
     refq_worker *worker;
+    rqi_control *control;
+    bool up;    /* the threads have been started */
+    int failed; /* exit code of a failure that the worker knows nothing of */
 };
 
 static const int exit_codes[] = {
@@ -110,11 +115,47 @@ static int ignore_signals(struct daemon *d)
     return e == REFQ_OK ? GO_ON : fail(d, exit_code_of(e), "start_failed", &err);
 }
 
-static int load_config(struct daemon *d)
+static int open_notify(struct daemon *d)
 {
     refq_error err;
-    refq_err e = rqi_config_load(d->options.config, &d->config, &err);
+    refq_err e = rqi_notify_open(&err);
+    return e == REFQ_OK ? GO_ON : fail(d, exit_code_of(e), "start_failed", &err);
+}
+
+static int load_files(struct daemon *d)
+{
+    refq_error err;
+    refq_err e = rqi_files_load(d->options.configs, d->options.configs_n, &d->files, &err);
     return e == REFQ_OK ? GO_ON : fail(d, config_code(e), "bad_config", &err);
+}
+
+static const char *const notify_lines[] = {
+    [REFQ_STATE_RUNNING] = "READY=1\nSTATUS=running",
+    [REFQ_STATE_QUIET] = "READY=1\nSTATUS=quiet: claims nothing",
+    [REFQ_STATE_DRAINING] = "STOPPING=1\nSTATUS=finishing what runs",
+};
+
+static refq_err start_threads(struct daemon *d, refq_error *err)
+{
+    refq_err e = rqi_control_start(d->control, err);
+    return e;
+}
+
+/* The first call comes when everything is up. */
+static void on_state(void *arg, refq_worker_state state)
+{
+    struct daemon *d = arg;
+    refq_error err;
+    rqi_notify_send(notify_lines[state]);
+    if (d->up) {
+        return;
+    }
+    d->up = true;
+    refq_err e = start_threads(d, &err);
+    if (e != REFQ_OK) {
+        d->failed = fail(d, exit_code_of(e), "start_failed", &err);
+        refq_worker_stop(d->worker);
+    }
 }
 
 static int make_worker(struct daemon *d)
@@ -129,7 +170,10 @@ static int make_worker(struct daemon *d)
         .lease_ms = o->lease_ms,
         .beat_ms = o->beat_ms,
         .grace_ms = o->grace_ms,
+        .unknown_grace_ms = o->unknown_grace_ms,
         .log = d->log,
+        .on_state = on_state,
+        .on_state_arg = d,
     };
     refq_err e = refq_worker_new(&options, &d->worker, &err);
     return e == REFQ_OK ? GO_ON : fail(d, exit_code_of(e), "start_failed", &err);
@@ -138,15 +182,10 @@ static int make_worker(struct daemon *d)
 static int add_tasks(struct daemon *d)
 {
     refq_error err;
-    refq_err e = refq_handlers_new(&d->handlers, &err);
-    if (e != REFQ_OK) {
-        return fail(d, exit_code_of(e), "start_failed", &err);
+    refq_err e = rqi_files_make(&d->files, &err);
+    if (e == REFQ_OK) {
+        e = rqi_files_serve(&d->files, d->worker, &err);
     }
-    e = rqi_config_offer(&d->config, d->handlers, &err);
-    if (e != REFQ_OK) {
-        return fail(d, config_code(e), "bad_config", &err);
-    }
-    e = refq_worker_serve(d->worker, d->config.queue, d->handlers, &err);
     return e == REFQ_OK ? GO_ON : fail(d, config_code(e), "bad_config", &err);
 }
 
@@ -161,50 +200,66 @@ static void print_task(const rqi_config_task *task)
            retries == REFQ_NO_RETRIES ? 0 : retries);
 }
 
+static void print_file(const rqi_config *config)
+{
+    printf("%s: ok, queue %s, %zu task%s\n", config->file, config->queue, config->n,
+           config->n == 1 ? "" : "s");
+    for (size_t i = 0; i < config->n; i++) {
+        print_task(&config->tasks[i]);
+    }
+    for (size_t i = 0; i < config->n_plugins; i++) {
+        printf("  plugin %s (line %u)\n", config->plugins[i].given, config->plugins[i].line);
+    }
+}
+
 static int stop_if_check(struct daemon *d)
 {
     if (!d->options.check) {
         return GO_ON;
     }
-    printf("%s: ok, queue %s, %zu task%s\n", d->config.file, d->config.queue, d->config.n,
-           d->config.n == 1 ? "" : "s");
-    for (size_t i = 0; i < d->config.n; i++) {
-        print_task(&d->config.tasks[i]);
-    }
-    for (size_t i = 0; i < d->config.n_plugins; i++) {
-        printf("  plugin %s (line %u)\n", d->config.plugins[i].given, d->config.plugins[i].line);
+    for (size_t i = 0; i < d->files.n; i++) {
+        print_file(&d->files.items[i].config);
     }
     return EX_OK;
 }
 
-static int attach_signals(struct daemon *d)
+static int make_control(struct daemon *d)
 {
     refq_error err;
-    refq_err e = rqi_signals_attach(d->worker, &err);
+    refq_err e = rqi_control_new(&d->files, d->worker, &d->log, &d->control, &err);
+    if (e == REFQ_OK) {
+        e = rqi_signals_attach(d->worker, rqi_control_fd(d->control), &err);
+    }
     return e == REFQ_OK ? GO_ON : fail(d, exit_code_of(e), "start_failed", &err);
 }
 
 static int run(struct daemon *d)
 {
     refq_error err;
-    char file[300];
-    rqi_log(&d->log, REFQ_LOG_INFO, "event=starting version=%s queue=%s tasks=%zu config=%s",
-            REFQ_VERSION, d->config.queue, d->config.n,
-            rqi_log_quote(file, sizeof file, d->config.file));
+    for (size_t i = 0; i < d->files.n; i++) {
+        char file[300];
+        const rqi_config *config = &d->files.items[i].config;
+        rqi_log(&d->log, REFQ_LOG_INFO, "event=starting version=%s queue=%s tasks=%zu config=%s",
+                REFQ_VERSION, config->queue, rqi_handlers_count(d->files.items[i].handlers),
+                rqi_log_quote(file, sizeof file, config->file));
+    }
     refq_err e = refq_worker_run(d->worker, &err);
     if (e != REFQ_OK) {
         return fail(d, exit_code_of(e), "worker_failed", &err);
     }
-    rqi_log(&d->log, REFQ_LOG_INFO, "event=stopped exit=0");
-    return EX_OK;
+    if (d->failed == EX_OK) {
+        rqi_log(&d->log, REFQ_LOG_INFO, "event=stopped exit=0");
+    }
+    return d->failed;
 }
 
 static void take_down(struct daemon *d)
 {
     rqi_signals_detach();
+    rqi_control_free(d->control);
+    rqi_notify_close();
     refq_worker_free(d->worker);
-    refq_handlers_unref(d->handlers);
-    rqi_config_done(&d->config);
+    rqi_files_done(&d->files);
 }
 
 /* --- The list ----------------------------------------------------------------------------------
@@ -214,11 +269,12 @@ static int (*const steps[])(struct daemon *) = {
     read_options,   /* the command line */
     open_log,       /* from here on failures are log lines */
     ignore_signals, /* a closed pipe must not kill a worker */
-    load_config,    /* the task file and its programs */
+    open_notify,    /* whom to tell that it runs */
+    load_files,     /* the task files and their programs */
     make_worker,    /* checks URL and numbers; connects to nothing */
     add_tasks,      /* what it offers */
     stop_if_check,  /* --check ends here */
-    attach_signals, /* SIGTERM means drain */
+    make_control,   /* from here on signals are for the worker */
     run,            /* until stopped */
 };
 

@@ -39,14 +39,14 @@ struct option_row {
     const char *const *words; /* read_word: NULL-terminated; the index is stored */
 };
 
-static read_fn read_text, read_count, read_duration, read_grace, read_word, set_flag;
+static read_fn read_text, read_config, read_count, read_duration, read_grace, read_word, set_flag;
 
 #define AT(member) offsetof(rqi_options, member)
 
 /* clang-format off */
 static const option_row rows[] = {
-    {"config", "FILE", read_text, AT(config), 0, 0, NULL,
-     .help = "the task file, YAML (required)"},
+    {"config", "FILE", read_config, 0, 0, 0, NULL,
+     .help = "a task file, YAML (required); again for each further queue, up to 64"},
     {"redis", "URL", read_text, AT(redis), 0, 0, NULL,
      .help = "the server; default $REFQ_REDIS, else redis://127.0.0.1:6379"},
     {"concurrency", "N", read_count, AT(concurrency), 1, 4096, "1 to 4096",
@@ -57,6 +57,8 @@ static const option_row rows[] = {
      .help = "how often the lease is renewed; default a fifth of it"},
     {"grace", "DUR", read_grace, AT(grace_ms), 0, 24 * HOUR, "0 to 24h",
      .help = "how long a stopping worker waits for running tasks; default 25s"},
+    {"unknown-grace", "DUR", read_duration, AT(unknown_grace_ms), 1, 24 * HOUR, "1ms to 24h",
+     .help = "how long a task that no worker offers is kept; default 60s"},
     {"prefix", "TEXT", read_text, AT(prefix), 0, 0, NULL,
      .help = "of all keys in Redis; default refq"},
     {"log-level", "LEVEL", read_word, AT(log_level), 0, 0, "debug, info, warn or error",
@@ -89,6 +91,20 @@ static refq_err read_text(const option_row *row, const char *value, rqi_options 
         return rqi_fail(err, REFQ_ERR_INVALID, "--%s is empty", row->name);
     }
     *(const char **)at(target, row) = value;
+    return REFQ_OK;
+}
+
+static refq_err read_config(const option_row *row, const char *value, rqi_options *target,
+                            refq_error *err)
+{
+    if (value[0] == '\0') {
+        return rqi_fail(err, REFQ_ERR_INVALID, "--%s is empty", row->name);
+    }
+    if (target->configs_n == RQI_OPTIONS_CONFIGS) {
+        return rqi_fail(err, REFQ_ERR_LIMIT, "--%s may be given up to %d times", row->name,
+                        RQI_OPTIONS_CONFIGS);
+    }
+    target->configs[target->configs_n++] = value;
     return REFQ_OK;
 }
 
@@ -183,7 +199,7 @@ static refq_err check_all(const rqi_options *o, int argc, char *const *argv, ref
         return rqi_fail(err, REFQ_ERR_INVALID, "unexpected argument '%.60s'; see --help",
                         argv[optind]);
     }
-    if (o->config == NULL) {
+    if (o->configs_n == 0) {
         return rqi_fail(err, REFQ_ERR_INVALID, "--config FILE is missing; see --help");
     }
     if (o->beat_ms * 3 > lease) {
@@ -246,18 +262,19 @@ refq_err rqi_options_parse(int argc, char *const *argv, rqi_options *ret_options
 void rqi_options_help(FILE *out)
 {
     fputs("Usage: refq-worker --config FILE [OPTION]...\n"
-          "Claims the tasks of one queue and runs them with the programs of a task file.\n\n",
+          "Claims the tasks of a queue and runs them with the programs of its task file.\n\n",
           out);
     for (size_t i = 0; i < ROWS; i++) {
         char left[40];
         (void)snprintf(left, sizeof left, "--%s%s%s", rows[i].name, rows[i].value ? " " : "",
                        rows[i].value ? rows[i].value : "");
-        fprintf(out, "  %-19s %s\n", left, rows[i].help);
+        fprintf(out, "  %-20s %s\n", left, rows[i].help);
     }
     fputs("\nDUR is a number with a unit: 500ms, 5s, 2m, 1h, 7d.\n"
           "REFQ_REDIS_PASSWORD holds the password where the URL has none; it does not show in ps.\n"
           "SIGTERM or SIGINT: finish what runs within the grace, then stop; a second one cancels "
           "it.\n"
+          "SIGHUP: read the task files again.  SIGUSR1: claim nothing more; SIGUSR2: claim again.\n"
           "Exit: 0 stopped cleanly, 64 wrong use, 69 Redis unavailable, 70 internal error,\n"
           "      77 Redis refused the password or user, 78 mistake in the task file.\n",
           out);

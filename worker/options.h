@@ -12,14 +12,18 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#define RQI_OPTIONS_CONFIGS 64
+
 typedef struct rqi_options {
-    const char *config;  /* task file; NULL only with help or version */
-    const char *redis;   /* URL; NULL = not given */
-    const char *prefix;  /* of all keys; NULL = not given */
-    int64_t concurrency; /* attempts at a time; 0 = not given */
-    int64_t lease_ms;    /* 0 = not given */
-    int64_t beat_ms;     /* 0 = not given */
-    int64_t grace_ms;    /* 0 = not given */
+    const char *configs[RQI_OPTIONS_CONFIGS]; /* task files */
+    size_t configs_n;                         /* 0 only with help or version */
+    const char *redis;                        /* URL; NULL = not given */
+    const char *prefix;                       /* of all keys; NULL = not given */
+    int64_t concurrency;                      /* attempts at a time; 0 = not given */
+    int64_t lease_ms;                         /* 0 = not given */
+    int64_t beat_ms;                          /* 0 = not given */
+    int64_t grace_ms;                         /* 0 = not given */
+    int64_t unknown_grace_ms;                 /* 0 = not given */
     refq_log_level log_level;
     rqi_log_format log_format;
     bool check;
