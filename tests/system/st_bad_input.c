@@ -737,7 +737,7 @@ START_TEST(an_unknown_task_waits_for_its_worker)
     r = RQT_REFQ("submit", "exotic", "-q", "docs", "--force");
     expect(r, EX_OK, "");
     ck_assert(RQT_UNTIL(strstr(rqt_worker_log(echo), "event=unknown_task") != NULL, 10000));
-    ck_assert(RQT_UNTIL(rqt_redis_int("ZCARD refq:{docs}:due") == 2, 10000));
+    ck_assert(RQT_UNTIL(rqt_redis_int("LLEN refq:{docs}:shelf:exotic:normal") == 2, 10000));
     ck_assert_int_eq(rqt_meta("pending") + rqt_meta("processing"), 2);
     ck_assert_int_eq(rqt_meta("failed"), 0);
     expect_queue_works();

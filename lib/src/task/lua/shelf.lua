@@ -60,10 +60,16 @@ local function offers_of(P, worker, meta, now)
   return call('HGET', P .. 'worker:' .. worker, 'offers') or ''
 end
 
+-- A record can be tampered with: what has no proper name has no shelf either, and goes to any worker, which
+-- reports it as unknown until its grace is over.
+local function is_name(text)
+  return text and #text <= 64 and string.match(text, '^[%w_-]+$')
+end
+
 -- Uses up one of the worker's places for a task of this name; false when there is none, and the task has
 -- been laid on the shelf.
 local function take_room(batch, ask, name, e)
-  if ask.offers and not is_listed(ask.offers, name) then
+  if ask.offers and is_name(name) and not is_listed(ask.offers, name) then
     lay_down_for_others(batch, ask, name, e)
     return false
   end
