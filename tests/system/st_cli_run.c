@@ -24,6 +24,10 @@ static const char tasks_yaml[] =
     "     exec: [sh, -c, 'test $REFQ_ATTEMPT = 2 && echo at last']}\n"
     "  - {name: slow, input: none, exec: [sleep, '48.12']}\n";
 
+static const char plugins_yaml[] = "queue: docs\n"
+                                   "plugins:\n"
+                                   "  - {path: " RQT_SUSPECTS_PATH ", run: %s}\n";
+
 static char config[256];
 
 /* A server that is named must not be asked. */
@@ -54,6 +58,18 @@ START_TEST(retries_and_failures_are_as_on_a_fleet)
 {
     rqt_expect_out(RQT_REFQ("run", "second", "-c", config), "\"at last");
     rqt_expect_err(RQT_REFQ("run", "bad", "-c", config), NO, "failed: exit 65: no such page");
+}
+END_TEST
+
+START_TEST(plugins_run_as_on_a_fleet)
+{
+    static const char *const ways[] = {"thread", "child"};
+    for (size_t i = 0; i < N_OF(ways); i++) {
+        char yaml[1024];
+        (void)snprintf(yaml, sizeof yaml, plugins_yaml, ways[i]);
+        const char *file = rqt_file("plugins.yaml", yaml, 0);
+        rqt_expect_out(RQT_REFQ("run", "good", "-c", file), "{}\n");
+    }
 }
 END_TEST
 
@@ -103,6 +119,7 @@ int main(void)
     tcase_add_checked_fixture(c, setup, teardown);
     tcase_add_test(c, a_value_is_printed_as_by_submit);
     tcase_add_test(c, retries_and_failures_are_as_on_a_fleet);
+    tcase_add_test(c, plugins_run_as_on_a_fleet);
     tcase_add_test(c, when_the_time_is_up_nothing_is_left);
     tcase_add_test(c, killed_it_leaves_no_program);
     tcase_add_test(c, wrong_calls_are_refused);
