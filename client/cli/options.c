@@ -110,7 +110,11 @@ static refq_err refuse(const struct parser *p, int result, char **argv, refq_err
 static refq_err take(const struct parser *p, int result, refq_error *err)
 {
     size_t i = find_row(p, result);
-    refq_err code = p->rows[i]->read(optarg, p->targets[i], err);
+    const char *text = optarg;
+    if (p->rows[i]->value == CLI_MAYBE_VALUE && result < LONG_BASE && text != NULL) {
+        text += text[0] == '='; /* -w=5s, by analogy with --wait=5s */
+    }
+    refq_err code = p->rows[i]->read(text, p->targets[i], err);
     return code == REFQ_OK ? REFQ_OK : rqi_fail_in(err, code, "--%s", p->names[i]);
 }
 

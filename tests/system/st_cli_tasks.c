@@ -69,6 +69,7 @@ START_TEST(a_failure_is_told_in_full_everywhere)
     rqt_expect_out(RQT_REFQ("status", ref), FULL_ERROR);
     rqt_expect_err(RQT_REFQ("get", ref), NO, FULL_ERROR);
     rqt_expect_err(RQT_REFQ("submit", "bad", "--wait=20s"), NO, FULL_ERROR);
+    rqt_expect_err(RQT_REFQ("submit", "bad", "-w=20s"), NO, FULL_ERROR);
     json_t *json = rqt_json(RQT_REFQ("status", ref, "-o", "json"));
     ck_assert_ptr_nonnull(strstr(member(json, "error"), FULL_ERROR));
     json_decref(json);
