@@ -196,8 +196,8 @@ static void print_task(const rqi_config_task *task)
         (void)rqi_format_duration(timeout, sizeof timeout, task->def.timeout_ms);
     }
     int retries = task->def.max_retries == 0 ? 3 : task->def.max_retries;
-    printf("  %s (line %u): %s, %s, %d retries\n", task->def.name, task->line, task->argv0, timeout,
-           retries == REFQ_NO_RETRIES ? 0 : retries);
+    printf("  %s (line %u): %s, %s, %d retr%s\n", task->def.name, task->line, task->argv0, timeout,
+           retries == REFQ_NO_RETRIES ? 0 : retries, retries == 1 ? "y" : "ies");
 }
 
 static void print_file(const rqi_config *config)

@@ -61,8 +61,8 @@ static void check_workers(const refq_stats *s, const struct fleet *fleet, const 
     int lost = count_lost(fleet);
     if (s->workers == 0 && s->pending > 0) {
         cli_findings_add(f, CLI_FAIL, check, "nobody runs them",
-                         "start a refq-worker for the queue",
-                         "%lld tasks wait and no worker is alive", (long long)s->pending);
+                         "start a refq-worker for the queue", "%lld task%s and no worker is alive",
+                         (long long)s->pending, s->pending == 1 ? " waits" : "s wait");
     } else if (s->workers == 0) {
         cli_findings_add(f, CLI_WARN, check, "tasks that come will wait",
                          "start a refq-worker for the queue", "no worker is alive");
@@ -96,8 +96,8 @@ static void check_flow(const refq_stats *s, const char *check, cli_findings *f)
     }
     if (s->dead > 0) {
         cli_findings_add(f, CLI_WARN, check, "they failed for good and go after 7 days",
-                         "refq dead list, then refq dead replay or purge", "%lld dead letters",
-                         (long long)s->dead);
+                         "refq dead list, then refq dead replay or purge", "%lld dead letter%s",
+                         (long long)s->dead, s->dead == 1 ? "" : "s");
     }
 }
 

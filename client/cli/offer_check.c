@@ -4,6 +4,8 @@
 #include "exit.h"
 #include "queue.h"
 
+#include <string.h>
+
 static int refuse_unknown(const char *queue, const char *task, const char *nearest)
 {
     if (nearest[0] == '\0') {
@@ -17,8 +19,45 @@ static int refuse_unknown(const char *queue, const char *task, const char *neare
         task, nearest);
 }
 
+static bool offers(const refq_worker_info *worker, const char *task)
+{
+    size_t len = strlen(task);
+    const char *at = worker->offers != NULL ? worker->offers : "";
+    for (at += strspn(at, " "); *at != '\0'; at += strspn(at, " ")) {
+        size_t word = strcspn(at, " ");
+        if (word == len && memcmp(at, task, len) == 0) {
+            return true;
+        }
+        at += word;
+    }
+    return false;
+}
+
+/* The task waits for nobody when --queue was forgotten. Only a hint, so a failure is passed over.
+ */
+static void note_no_worker(refq_client *client, const char *queue, const char *task)
+{
+    refq_worker_info *workers = NULL;
+    size_t n = 0;
+    size_t i = 0;
+    if (refq_client_workers(client, NULL, &workers, &n, NULL) != REFQ_OK) {
+        n = 0;
+    }
+    while (i < n && (workers[i].lease_left_ms <= 0 || !offers(&workers[i], task))) {
+        i++;
+    }
+    if (i < n) {
+        cli_note("no worker is alive on queue %s yet; the task waits for one ('%s' is offered on "
+                 "queue %s: --queue %s, or REFQ_QUEUE)",
+                 queue, task, workers[i].queue, workers[i].queue);
+    } else {
+        cli_note("no worker is alive on queue %s yet; the task waits for one", queue);
+    }
+    refq_workers_free(workers, n);
+}
+
 /* A queue nobody serves may be new, or misspelt. */
-static int check_queue(refq_client *client, const char *queue)
+static int check_queue(refq_client *client, const char *queue, const char *task)
 {
     cli_queue_known look;
     refq_error err = {0};
@@ -30,7 +69,7 @@ static int check_queue(refq_client *client, const char *queue)
                            "there is no queue '%s'; did you mean '%s'? (--force queues it anyway)",
                            queue, look.nearest);
     }
-    cli_note("no worker is alive on queue %s yet; the task waits for one", queue);
+    note_no_worker(client, queue, task);
     return EX_OK;
 }
 
@@ -45,5 +84,5 @@ int cli_offer_check(refq_client *client, const char *queue, const char *task)
     if (offer == REFQ_NOT_OFFERED) {
         return refuse_unknown(queue, task, nearest);
     }
-    return offer == REFQ_NO_WORKERS ? check_queue(client, queue) : EX_OK;
+    return offer == REFQ_NO_WORKERS ? check_queue(client, queue, task) : EX_OK;
 }

@@ -530,6 +530,8 @@ START_TEST(an_old_server_is_told)
         {RQT_SEND, "*0\r\n"},
         {RQT_EXPECT, "SMEMBERS"},
         {RQT_SEND, "*0\r\n"},
+        {RQT_EXPECT, "SMEMBERS"},
+        {RQT_SEND, "*0\r\n"},
         {RQT_EXPECT, "SADD"},
         {RQT_SEND, ":1\r\n"},
         {RQT_EXPECT, "FCALL"},
@@ -725,6 +727,17 @@ START_TEST(an_unknown_task_is_refused_with_the_nearest_name)
     expect(r, EX_UNAVAILABLE,
            "no worker of queue docs offers 'transmogrify' (--force queues it anyway)");
     ck_assert_int_eq(rqt_redis_int("DBSIZE"), size);
+    expect_queue_works();
+}
+END_TEST
+
+START_TEST(a_forgotten_queue_is_named)
+{
+    (void)start_echo();
+    const rqt_result *r = RQT_REFQ("submit", "echo", "-q", "letters");
+    expect(r, EX_OK, "the task waits for one ('echo' is offered on queue docs: --queue docs, or");
+    r = RQT_REFQ("submit", "ech", "-q", "letters");
+    expect(r, EX_OK, "the task waits for one\n");
     expect_queue_works();
 }
 END_TEST
@@ -1182,6 +1195,7 @@ static void add_servers(TCase *c)
 static void add_tasks(TCase *c)
 {
     tcase_add_test(c, an_unknown_task_is_refused_with_the_nearest_name);
+    tcase_add_test(c, a_forgotten_queue_is_named);
     tcase_add_test(c, an_unknown_task_waits_for_its_worker);
     tcase_add_test(c, handlers_that_misbehave_fail_their_task_only);
     tcase_add_test(c, two_workers_may_share_a_task_file);

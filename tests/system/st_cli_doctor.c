@@ -157,7 +157,7 @@ END_TEST
 START_TEST(what_is_wrong_with_a_queue_is_told)
 {
     (void)RQT_REFQ("submit", "ehco", "-q", "docs");
-    expect_finding("queue docs", "fail: 1 tasks wait and no worker is alive");
+    expect_finding("queue docs", "fail: 1 task waits and no worker is alive");
     start_worker();
     expect_finding("queue docs", "fail: 1 waiting tasks are of a kind no live worker offers: ehco");
     rqt_expect_out(RQT_REFQ("pause", "-q", "docs"), "paused");
