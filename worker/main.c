@@ -14,6 +14,7 @@
 #include "control.h"
 #include "files.h"
 #include "logger.h"
+#include "monitor.h"
 #include "notify.h"
 #include "options.h"
 #include "run/handlers.h"
@@ -35,8 +36,9 @@ struct daemon {
     rqi_files files;
     refq_worker *worker;
     rqi_control *control;
-    bool up;    /* the threads have been started */
-    int failed; /* exit code of a failure that the worker knows nothing of */
+    rqi_monitor *monitor; /* NULL = nobody looks at this worker */
+    bool up;              /* the threads have been started */
+    int failed;           /* exit code of a failure that the worker knows nothing of */
 };
 
 static const int exit_codes[] = {
@@ -138,6 +140,9 @@ static const char *const notify_lines[] = {
 static refq_err start_threads(struct daemon *d, refq_error *err)
 {
     refq_err e = rqi_control_start(d->control, err);
+    if (e == REFQ_OK && d->monitor != NULL) {
+        e = rqi_monitor_start(d->monitor, err);
+    }
     return e;
 }
 
@@ -233,6 +238,16 @@ static int make_control(struct daemon *d)
     return e == REFQ_OK ? GO_ON : fail(d, exit_code_of(e), "start_failed", &err);
 }
 
+static int make_monitor(struct daemon *d)
+{
+    refq_error err;
+    if (d->options.health == NULL && rqi_notify_watchdog_us() == 0) {
+        return GO_ON;
+    }
+    refq_err e = rqi_monitor_new(d->worker, d->options.health, &d->log, &d->monitor, &err);
+    return e == REFQ_OK ? GO_ON : fail(d, exit_code_of(e), "start_failed", &err);
+}
+
 static int run(struct daemon *d)
 {
     refq_error err;
@@ -256,6 +271,7 @@ static int run(struct daemon *d)
 static void take_down(struct daemon *d)
 {
     rqi_signals_detach();
+    rqi_monitor_free(d->monitor);
     rqi_control_free(d->control);
     rqi_notify_close();
     refq_worker_free(d->worker);
@@ -275,6 +291,7 @@ static int (*const steps[])(struct daemon *) = {
     add_tasks,      /* what it offers */
     stop_if_check,  /* --check ends here */
     make_control,   /* from here on signals are for the worker */
+    make_monitor,   /* takes its address, when it has one */
     run,            /* until stopped */
 };
 

@@ -65,6 +65,8 @@ static const option_row rows[] = {
      .help = "debug, info, warn or error; default info", .words = rqi_logger_levels},
     {"log-format", "FORMAT", read_word, AT(log_format), 0, 0, "logfmt or json",
      .help = "logfmt or json, one object a line; default logfmt", .words = rqi_logger_formats},
+    {"health", "ADDRESS", read_text, AT(health), 0, 0, NULL,
+     .help = "serve /livez, /readyz and /status there: PORT (of 127.0.0.1), IP:PORT or unix:PATH"},
     {"check", NULL, set_flag, AT(check), 0, 0, NULL,
      .help = "check the task file, say what it holds, and exit"},
     {"help", NULL, set_flag, AT(help), 0, 0, NULL,

@@ -24,6 +24,7 @@ typedef struct rqi_options {
     int64_t beat_ms;                          /* 0 = not given */
     int64_t grace_ms;                         /* 0 = not given */
     int64_t unknown_grace_ms;                 /* 0 = not given */
+    const char *health;                       /* where to serve health; NULL = nowhere */
     refq_log_level log_level;
     rqi_log_format log_format;
     bool check;

@@ -50,6 +50,7 @@ static const struct {
     {{"--config", "a", "--grace", "25h"}, "--grace 25h: must be 0 to 24h"},
     {{"--config", "a", "--unknown-grace", "0"}, "--unknown-grace 0: must be 1ms to 24h"},
     {{"--config", "a", "--unknown-grace", "25h"}, "--unknown-grace 25h: must be 1ms to 24h"},
+    {{"--config", "a", "--health", ""}, "--health is empty"},
     {{"--config", "a", "--log-level", "loud"},
      "--log-level loud: must be debug, info, warn or error"},
     {{"--config", "a", "--log-format", "xml"}, "--log-format xml: must be logfmt or json"},
@@ -87,6 +88,8 @@ START_TEST(takes_every_option)
                                                      "warn",
                                                      "--log-format",
                                                      "json",
+                                                     "--health",
+                                                     "9090",
                                                      "--check",
                                                      NULL});
     ck_assert_uint_eq(o.configs_n, 2);
@@ -101,6 +104,7 @@ START_TEST(takes_every_option)
     ck_assert_int_eq(o.unknown_grace_ms, 300000);
     ck_assert_int_eq(o.log_level, REFQ_LOG_WARN);
     ck_assert_int_eq(o.log_format, RQI_LOG_JSON);
+    ck_assert_str_eq(o.health, "9090");
     ck_assert(o.check && !o.help && !o.version);
 }
 END_TEST
@@ -110,6 +114,7 @@ START_TEST(leaves_the_rest_alone)
     rqi_options o = parse_good((const char *const[]){"--config", "a", NULL});
     ck_assert_ptr_null(o.redis);
     ck_assert_ptr_null(o.prefix);
+    ck_assert_ptr_null(o.health);
     ck_assert_int_eq(o.concurrency + o.lease_ms + o.beat_ms + o.grace_ms + o.unknown_grace_ms, 0);
     ck_assert_int_eq(o.log_level, REFQ_LOG_INFO);
     ck_assert_int_eq(o.log_format, RQI_LOG_LOGFMT);
