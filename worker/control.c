@@ -31,11 +31,22 @@ struct rqi_control {
     atomic_bool ending;
 };
 
+static bool is_ending(const rqi_control *c)
+{
+    refq_health health;
+    refq_worker_health(c->worker, &health);
+    return health.state >= REFQ_STATE_DRAINING;
+}
+
 static void reload(rqi_control *c)
 {
     char quoted[600];
     refq_error err;
     size_t tasks = 0;
+    if (is_ending(c)) { /* READY would take back that it is stopping */
+        rqi_log(c->log, REFQ_LOG_INFO, "event=reload_skipped reason=\"the worker is stopping\"");
+        return;
+    }
     rqi_log(c->log, REFQ_LOG_INFO, "event=reloading files=%zu", c->files->n);
     rqi_notify_reloading();
     if (rqi_files_reload(c->files, c->worker, &tasks, &err) == REFQ_OK) {

@@ -28,6 +28,8 @@
 
 #define GO_ON (-1)
 
+_Static_assert(RQI_OPTIONS_CONFIGS == RQI_FILES_MAX, "every --config has its place");
+
 struct daemon {
     int argc;
     char *const *argv;

@@ -18,7 +18,9 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#define GOOD "queue: docs\ntasks:\n  - {name: env, input: none, output: text, exec: [env]}\n"
+#define GOOD                                                                         \
+    "queue: docs\ntasks:\n  - {name: env, input: none, output: text, exec: [env]}\n" \
+    "  - {name: slow, input: none, exec: [sleep, '60']}\n"
 
 static int manager = -1;
 static char heard[65536]; /* all datagrams so far, each ended by "|" */
@@ -123,6 +125,22 @@ START_TEST(it_tells_of_a_reload)
 }
 END_TEST
 
+START_TEST(a_worker_that_stops_does_not_reload)
+{
+    start();
+    refq_ref ref = rqt_submit((refq_spec){.task = "slow"});
+    rqt_expect(&ref, "processing", 10000);
+    ck_assert_int_eq(kill(worker, SIGTERM), 0);
+    expect_heard("STOPPING=1");
+    ck_assert_int_eq(kill(worker, SIGHUP), 0);
+    ck_assert(RQT_UNTIL(strstr(rqt_worker_log(worker), "event=reload_skipped") != NULL, 10000));
+    ck_assert(!has_heard("RELOADING=1"));
+    ck_assert_int_eq(kill(worker, SIGTERM), 0);
+    ck_assert_int_eq(rqt_reap(worker, 20000), 0);
+    rqt_client_end();
+}
+END_TEST
+
 START_TEST(abstract_sockets_are_known)
 {
     char name[64];
@@ -194,6 +212,7 @@ int main(void)
     tcase_add_checked_fixture(c, setup, NULL);
     tcase_add_test(c, it_tells_of_its_life);
     tcase_add_test(c, it_tells_of_a_reload);
+    tcase_add_test(c, a_worker_that_stops_does_not_reload);
     tcase_add_test(c, abstract_sockets_are_known);
     tcase_add_test(c, programs_cannot_speak_for_it);
     tcase_add_test(c, nobody_listens);
