@@ -352,6 +352,79 @@ START_TEST(a_task_nobody_offers_fails_after_a_grace)
 }
 END_TEST
 
+/* --- Tasks that lie on shelves for long ------------------------------------------------------- */
+
+START_TEST(tasks_held_for_a_limit_fail_when_their_handler_is_gone_for_good)
+{
+    enum { TASKS = 140, CANCELLED = 130 };
+    rqt_worker_begin("w1", "ocr");
+    for (int i = 1; i <= TASKS; i++) {
+        rqt_queue_task(i, "ocr", "normal", 0, "");
+    }
+    while (rqt_claim_some("w1", 128, "ocr=0").more) {
+    }
+    ck_assert_int_eq(held(), TASKS);
+    for (int i = 1; i <= CANCELLED; i++) { /* what was cancelled lies in front of them */
+        freeReplyObject(rqt_fcall("cancel %s 60000", rqt_hex(i)));
+    }
+    ck_assert_str_eq(rqt_library_audit(), "");
+    freeReplyObject(rqt_fcall("beat w1 10000 bye 0"));
+    rqt_worker_begin("w2", "other");
+    for (int i = 0; i < 60; i++) { /* of 6 s each */
+        rqt_pass_time(6000 * (i + 1));
+        (void)rqt_worker_beat("w2", NULL);
+    }
+    ck_assert_str_eq(rqt_record(TASKS, "status"), "failed");
+    ck_assert_str_eq(rqt_record(TASKS, "reason"), "unknown_handler");
+    ck_assert_int_eq(held(), 0);
+    ck_assert_str_eq(rqt_redis_str("HGET refq:{docs}:meta shelves"), "");
+}
+END_TEST
+
+START_TEST(names_nobody_knows_do_not_fill_the_shelves_without_bound)
+{
+    enum { NAMES = 600 };
+    char name[32];
+    rqt_worker_begin("w1", "other");
+    rqt_queue_task(1, "strange", "normal", 0, "");
+    rqt_claim c = claim_one("w1");
+    ck_assert_str_eq(rqt_report("w1", &c, "unknown 100 60000"), "ok");
+    for (int i = 0; i < NAMES; i++) {
+        (void)snprintf(name, sizeof name, "a_rather_long_name_%d", i);
+        rqt_queue_task(10 + i, name, "normal", 0, "");
+    }
+    int given = 0;
+    for (rqt_claims got = {.more = 1}; got.more || got.n > 0; given += got.n) {
+        got = rqt_claim_some("w1", 128, "-");
+    }
+    ck_assert_int_le(rqt_redis_int("HSTRLEN refq:{docs}:meta shelves"), 4200);
+    ck_assert_int_eq(given + held(),
+                     NAMES); /* what finds no shelf is given out, to be given back */
+}
+END_TEST
+
+/* --- Orders that come too late ---------------------------------------------------------------- */
+
+START_TEST(an_order_for_an_attempt_that_is_over_does_not_meet_the_next)
+{
+    int orders = 0;
+    rqt_worker_begin("w1", "echo");
+    rqt_queue_task(1, "echo", "normal", 0, "");
+    rqt_claim first = claim_one("w1");
+    ck_assert_str_eq(rqt_report("w1", &first, "deadline 1000 3"), "ok");
+    rqt_pass_time(12000);
+    (void)rqt_worker_beat("w1", &orders);
+    ck_assert_int_eq(orders, 1);
+    rqt_pass_time(14000);
+    rqt_claim second = claim_one("w1");
+    ck_assert_str_eq(rqt_report("w1", &first, "ended"), "ok");
+    (void)rqt_worker_beat("w1", &orders);
+    ck_assert_int_eq(orders, 0);
+    ck_assert_int_eq(rqt_redis_int("SCARD refq:{docs}:worker:w1:tasks"), 1);
+    ck_assert_str_eq(rqt_report("w1", &second, "ok 60000 0 null %s", ""), "ok");
+}
+END_TEST
+
 /* --- Questions -------------------------------------------------------------------------------- */
 
 static bool asked_question_shows(int n, const char *text)
@@ -419,6 +492,170 @@ START_TEST(a_task_that_asks_can_be_cancelled)
 }
 END_TEST
 
+START_TEST(an_answer_nobody_took_ends_with_its_attempt)
+{
+    int orders = 0;
+    rqt_worker_begin("w1", "echo");
+    rqt_queue_task(1, "echo", "normal", 0, "");
+    rqt_claim c = claim_one("w1");
+    ck_assert_str_eq(rqt_report("w1", &c, "ask %s", "{}"), "ok");
+    ck_assert_str_eq(answer(1, "1"), "ok");
+    ck_assert_str_eq(rqt_report("w1", &c, "fail retryable 0 3 {} broken"), "ok");
+    c = claim_one("w1");
+    (void)rqt_worker_beat("w1", &orders);
+    ck_assert_int_eq(orders, 0);
+    ck_assert_str_eq(rqt_report("w1", &c, "ask %s", "{}"), "ok");
+    ck_assert_str_eq(answer(1, "2"), "ok");
+}
+END_TEST
+
+START_TEST(a_question_that_is_put_twice_keeps_its_answer)
+{
+    rqt_worker_begin("w1", "echo");
+    rqt_queue_task(1, "echo", "normal", 0, "");
+    rqt_claim c = claim_one("w1");
+    ck_assert_str_eq(rqt_report("w1", &c, "ask %s", "{\"q\":1}"), "ok");
+    ck_assert_str_eq(answer(1, "1"), "ok");
+    ck_assert_str_eq(rqt_report("w1", &c, "ask %s", "{\"q\":1}"), "ok"); /* its reply was lost */
+    ck_assert_str_eq(rqt_redis_str("HGET refq:{docs}:ask:%s answer", rqt_hex(1)), "1");
+    ck_assert_str_eq(rqt_record(1, "waiting"), "");
+    ck_assert_str_eq(rqt_report("w1", &c, "ask %s", "{\"q\":2}"), "ok");
+    ck_assert_str_eq(rqt_record(1, "waiting"), "input");
+    ck_assert_str_eq(rqt_redis_str("HGET refq:{docs}:ask:%s answer", rqt_hex(1)), "");
+}
+END_TEST
+
+START_TEST(a_question_given_up_is_not_waited_for)
+{
+    rqt_worker_begin("w1", "echo");
+    rqt_queue_task(1, "echo", "normal", 0, "");
+    rqt_claim c = claim_one("w1");
+    ck_assert_str_eq(rqt_report("w1", &c, "ask %s", "{}"), "ok");
+    ck_assert_str_eq(rqt_report("w1", &c, "answered"), "ok");
+    ck_assert_str_eq(rqt_record(1, "waiting"), "");
+    ck_assert_str_eq(answer(1, "1"), "idle");
+}
+END_TEST
+
+/* --- Foreign keys ----------------------------------------------------------------------------- */
+
+static void put_foreign(const char *key)
+{
+    rqt_redis_do("DEL refq:{docs}:%s", key);
+    rqt_redis_do("SET refq:{docs}:%s foreign", key);
+}
+
+static void put_foreign_record(int n)
+{
+    char key[64];
+    (void)snprintf(key, sizeof key, "task:%s", rqt_hex(n));
+    put_foreign(key);
+}
+
+START_TEST(a_foreign_record_that_is_due_costs_nobody_a_commit)
+{
+    rqt_worker_begin("w1", "echo");
+    rqt_queue_task(1, "echo", "normal", 1000, "");
+    rqt_queue_task(2, "echo", "normal", 0, "");
+    rqt_queue_task(3, "echo", "normal", 0, "");
+    rqt_claim c = claim_one("w1");
+    put_foreign_record(1);
+    rqt_pass_time(2000);
+    redisReply *r = rqt_fcall("finish w1 1 0 1 mcp-refcache:entry:docs: 60000 420000 - 1 %s %s ok "
+                              "60000 0 null %s",
+                              c.hex, c.entry, "");
+    ck_assert_str_eq(r->element[r->elements - 1]->str, "ok");
+    ck_assert_int_eq(r->element[5]->integer, 1);
+    freeReplyObject(r);
+    ck_assert_int_eq(rqt_redis_int("ZCARD refq:{docs}:due"), 0);
+    ck_assert_int_eq(rqt_redis_int("ZCARD refq:{docs}:terminal"), 1);
+    rqt_redis_do("DEL refq:{docs}:task:%s", rqt_hex(1));
+}
+END_TEST
+
+START_TEST(a_foreign_record_does_not_keep_a_dead_worker_from_being_reaped)
+{
+    rqt_worker_begin("w1", "echo");
+    rqt_queue_task(1, "echo", "normal", 0, "");
+    rqt_queue_task(2, "echo", "normal", 0, "");
+    ck_assert_int_eq(rqt_claim_some("w1", 2, "-").n, 2);
+    put_foreign_record(1);
+    freeReplyObject(rqt_fcall("beat w1 10000 bye 0"));
+    freeReplyObject(rqt_fcall("reap"));
+    ck_assert_int_eq(rqt_redis_int("ZCARD refq:{docs}:workers"), 0);
+    ck_assert_str_eq(rqt_record(2, "status"), "pending");
+    rqt_redis_do("DEL refq:{docs}:task:%s", rqt_hex(1));
+    rqt_redis_do("HINCRBY refq:{docs}:meta processing -1"); /* it went with its record */
+}
+END_TEST
+
+START_TEST(a_foreign_idempotency_key_leaves_the_tasks_before_it_whole)
+{
+    rqt_redis_do("HSET refq:{docs}:key:mine a b");
+    redisReply *r = rqt_fcall_any("submit 2 %s echo normal 0 %s 60000 m 0 %s echo normal 0 mine "
+                                  "60000 m 0",
+                                  rqt_hex(1), "", rqt_hex(2));
+    ck_assert_int_eq(r->type, REDIS_REPLY_ERROR);
+    freeReplyObject(r);
+    ck_assert_int_eq(rqt_redis_int("HGET refq:{docs}:meta pending"), 1);
+    ck_assert_str_eq(rqt_redis_str("HGET refq:{docs}:meta lanes"), "normal ");
+    ck_assert_str_eq(rqt_record(2, "status"), "");
+}
+END_TEST
+
+START_TEST(a_foreign_record_spoils_neither_a_look_nor_a_list)
+{
+    rqt_worker_begin("w1", "echo");
+    rqt_queue_task(1, "echo", "normal", 0, "");
+    rqt_queue_task(2, "echo", "normal", 0, "");
+    put_foreign_record(1);
+    redisReply *r = rqt_fcall("look %s %s", rqt_hex(1), rqt_hex(2));
+    ck_assert_int_eq(r->element[1]->integer, 0);
+    ck_assert_int_gt(r->element[2]->integer, 0);
+    freeReplyObject(r);
+    r = rqt_fcall("get wait me %s %s", rqt_hex(1), rqt_hex(2));
+    ck_assert_int_eq(r->element[1]->integer, 0);
+    freeReplyObject(r);
+    r = rqt_fcall("list %s 10 %s 0 %s", "", "", "");
+    ck_assert_int_eq(r->elements, 2);
+    freeReplyObject(r);
+    rqt_redis_do("DEL refq:{docs}:task:%s", rqt_hex(1));
+}
+END_TEST
+
+START_TEST(foreign_keys_around_a_task_strand_it_nowhere)
+{
+    char key[64];
+    rqt_worker_begin("w1", "echo");
+    rqt_queue_task(1, "echo", "normal", 0, "");
+    freeReplyObject(rqt_fcall("get wait me %s", rqt_hex(1)));
+    (void)snprintf(key, sizeof key, "waiters:%s", rqt_hex(1));
+    put_foreign(key);
+    (void)snprintf(key, sizeof key, "history:%s", rqt_hex(1));
+    put_foreign(key);
+    put_foreign("shelf:echo:normal");
+    rqt_claim c = claim_one("w1");
+    ck_assert_str_eq(rqt_report("w1", &c, "fail retryable 0 3 {} broken"), "ok");
+    c = claim_one("w1");
+    ck_assert_str_eq(rqt_report("w1", &c, "fail permanent 0 0 {} broken"), "ok");
+    ck_assert_str_eq(rqt_record(1, "status"), "failed");
+}
+END_TEST
+
+START_TEST(a_worker_lives_on_beside_a_foreign_index)
+{
+    const char *const keys[] = {"due",    "deadlines", "terminal", "dead",
+                                "parked", "bell",      "catalog"};
+    rqt_worker_begin("w1", "echo");
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        put_foreign(keys[i]);
+        rqt_pass_time((int64_t)(i + 1) * 6000);
+        ck_assert_str_eq(rqt_worker_beat("w1", NULL), "");
+        rqt_redis_do("DEL refq:{docs}:%s", keys[i]);
+    }
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("it_library_claims");
@@ -442,6 +679,18 @@ static Suite *suite(void)
     tcase_add_test(t, a_task_nobody_offers_fails_after_a_grace);
     tcase_add_test(t, a_question_waits_for_its_answer_without_a_deadline);
     tcase_add_test(t, a_task_that_asks_can_be_cancelled);
+    tcase_add_test(t, tasks_held_for_a_limit_fail_when_their_handler_is_gone_for_good);
+    tcase_add_test(t, names_nobody_knows_do_not_fill_the_shelves_without_bound);
+    tcase_add_test(t, an_order_for_an_attempt_that_is_over_does_not_meet_the_next);
+    tcase_add_test(t, an_answer_nobody_took_ends_with_its_attempt);
+    tcase_add_test(t, a_question_that_is_put_twice_keeps_its_answer);
+    tcase_add_test(t, a_question_given_up_is_not_waited_for);
+    tcase_add_test(t, a_foreign_record_that_is_due_costs_nobody_a_commit);
+    tcase_add_test(t, a_foreign_record_does_not_keep_a_dead_worker_from_being_reaped);
+    tcase_add_test(t, a_foreign_idempotency_key_leaves_the_tasks_before_it_whole);
+    tcase_add_test(t, a_foreign_record_spoils_neither_a_look_nor_a_list);
+    tcase_add_test(t, foreign_keys_around_a_task_strand_it_nowhere);
+    tcase_add_test(t, a_worker_lives_on_beside_a_foreign_index);
     suite_add_tcase(s, t);
     return s;
 }

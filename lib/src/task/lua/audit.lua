@@ -163,18 +163,10 @@ local function audit_workers(P, complain)
   return '0', #list
 end
 
--- How many of a group's pending entries lie on shelves, by its summary.
-local function shelved_in(summary)
-  for _, consumer in ipairs(summary[4] or {}) do
-    if consumer[1] == SHELF then return tonumber(consumer[2]) end
-  end
-  return 0
-end
-
 -- Sums that cost no walk: what runs is what is pending in the groups, but for what lies on shelves.
 local function audit_counters(P, complain)
-  local meta = read_fields(P .. 'meta', { 'pending', 'processing', 'shelves' })
-  local held = held_of(P, meta.shelves)
+  local meta = read_fields(P .. 'meta', { 'pending', 'processing' })
+  local held = held_of(P)
   local running = 0
   for _, lane in ipairs(LANE_ORDER) do
     local found = redis.pcall('XPENDING', P .. 'lane:' .. lane, GROUP)

@@ -59,7 +59,7 @@ end
 -- A parked worker may die between taking a token from the bell and using it, or with the alarm in
 -- its hands. So every beat looks whether work lies about while somebody is parked.
 local function mend_wakeups(P, meta, now)
-  if call('SCARD', P .. 'parked') == 0 or meta.paused then return end
+  if size_of('SCARD', P .. 'parked') == 0 or meta.paused then return end
   local first = call('ZRANGE', P .. 'due', 0, 0, 'WITHSCORES')
   local overdue = #first > 0 and tonumber(first[2]) + 500 < now
   if overdue then
@@ -82,7 +82,7 @@ local function chores(P, worker, meta, now)
   for _, lane in ipairs(LANE_ORDER) do
     if string.find(meta.lanes or '', lane, 1, true) then trim_lane(P, lane) end
   end
-  abandon_shelves(batch, meta)
+  tidy_shelves(batch, meta)
   flush(batch)
   local record_ttl = tonumber(call('HGET', P .. 'worker:' .. worker, 'record_ttl_ms')) or DAY_MS
   sweep_index(P, 'terminal', now - record_ttl, MAX_STEP)
@@ -153,7 +153,12 @@ local function beat(keys, argv)
     call('HSET', keys[1], 'lease_max', lease) -- the longest any worker was ever given
   end
   store_worker(P, worker, mode, now, argv)
-  chores(P, worker, meta, now)
+  -- What a foreign key makes of the chores must not cost the worker its lease.
+  local good, why = pcall(chores, P, worker, meta, now)
+  if not good then
+    redis.log(redis.LOG_WARNING, 'refq: the chores of ' .. P .. ' broke off: ' ..
+      tostring(type(why) == 'table' and why.err or why))
+  end
   local reply = { now, 'ok', should_reap(P, meta, now),
     call('SCARD', P .. 'worker:' .. worker .. ':tasks'),
     call('HGET', P .. 'worker:' .. worker, 'order') or '', 0 }

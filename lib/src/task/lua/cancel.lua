@@ -28,10 +28,10 @@ local function cancel(keys, argv)
   if task.status == 'processing' then
     stop_running(batch, task, hex)
   else
-    call('ZREM', P .. 'due', hex)
+    redis.pcall('ZREM', P .. 'due', hex)
     if task.held then ack(batch, task.lane, task.entry) end
   end
-  if task.marks or task.start_by then unmark(P, hex) end
+  if task.marks or task.start_by then unmark(P, hex, task.worker) end
   call('HSET', key, 'status', 'cancelled', 'completed_at', batch.now)
   call('HDEL', key, 'due_at', 'start_by', 'held')
   end_task(batch, hex, 'cancelled', ttl)

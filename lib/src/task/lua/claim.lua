@@ -20,23 +20,27 @@ local CREDITS = { 'high', 'normal', 'high', 'high', 'normal', 'high', 'low', 'hi
 local EXTRA_FIELDS = { 'args_len', 'timeout_ms', 'max_retries', 'failures', 'deaths', 'traceparent',
   'crashes', 'start_by' }
 
+local function promote(P, now, hex)
+  local key = P .. 'task:' .. hex
+  local task = read_fields(key, { 'status', 'lane' })
+  local entry = task.status == 'pending' and enqueue(P, lane_of(task.lane), hex, true)
+  if entry then
+    call('HSET', key, 'entry', entry)
+    call('HDEL', key, 'due_at')
+  end
+  if entry or task.status ~= 'pending' then
+    call('ZREM', P .. 'due', hex)
+  else
+    local at = text_of(now + LANE_RETRY_MS)
+    call('HSET', key, 'due_at', at)
+    call('ZADD', P .. 'due', at, hex)
+  end
+end
+
 local function promote_due(P, now)
-  local due = call('ZRANGEBYSCORE', P .. 'due', '-inf', now, 'LIMIT', '0', MAX_STEP)
+  local due = redis.pcall('ZRANGEBYSCORE', P .. 'due', '-inf', now, 'LIMIT', '0', MAX_STEP)
   for _, hex in ipairs(due) do
-    local key = P .. 'task:' .. hex
-    local task = read_fields(key, { 'status', 'lane' })
-    local entry = task.status == 'pending' and enqueue(P, lane_of(task.lane), hex, true)
-    if entry then
-      call('HSET', key, 'entry', entry)
-      call('HDEL', key, 'due_at')
-    end
-    if entry or task.status ~= 'pending' then
-      call('ZREM', P .. 'due', hex)
-    else
-      local at = text_of(now + LANE_RETRY_MS)
-      call('HSET', key, 'due_at', at)
-      call('ZADD', P .. 'due', at, hex)
-    end
+    if not pcall(promote, P, now, hex) then call('ZREM', P .. 'due', hex) end
   end
 end
 
@@ -113,7 +117,7 @@ end
 local function add_extras(batch, reply, n, key, e)
   local P, x = batch.P, call('HMGET', key, unpack(EXTRA_FIELDS))
   if x[8] then
-    call('ZREM', P .. 'deadlines', e.hex)
+    redis.pcall('ZREM', P .. 'deadlines', e.hex)
     if (tonumber(x[8]) or 0) <= batch.now then
       ack(batch, e.lane, e.id)
       fail_unstarted(batch, e.hex)
@@ -160,7 +164,7 @@ end
 
 -- The alarm goes to one parked worker only, so that a due task does not wake the whole fleet.
 local function arm(P, now, worker, alarm)
-  local first = call('ZRANGE', P .. 'due', 0, 0, 'WITHSCORES')
+  local first = redis.pcall('ZRANGE', P .. 'due', 0, 0, 'WITHSCORES')
   if #first == 0 then
     if alarm and alarm.worker == worker then call('HDEL', P .. 'meta', 'alarm') end
     return -1
@@ -177,11 +181,11 @@ end
 -- A worker that will not wait any more hands its alarm to another one.
 local function unpark(P, worker, was_parked, alarm)
   if was_parked then
-    call('SREM', P .. 'parked', worker)
+    redis.pcall('SREM', P .. 'parked', worker)
   end
   if alarm and alarm.worker == worker then
     call('HDEL', P .. 'meta', 'alarm')
-    if call('ZCARD', P .. 'due') > 0 then ring(P, 1) end
+    if size_of('ZCARD', P .. 'due') > 0 then ring(P, 1) end
   end
 end
 
@@ -266,7 +270,7 @@ local function claim(batch, reply, meta, ask)
     reply[head + 4] = #mine < ask.want and 1 or 0
   elseif ask.may_park then
     if not ask.was_parked then
-      call('SADD', P .. 'parked', ask.worker)
+      redis.pcall('SADD', P .. 'parked', ask.worker)
     end
     reply[head + 2] = 1
     reply[head + 3] = meta.paused and -1 or arm(P, batch.now, ask.worker, alarm)

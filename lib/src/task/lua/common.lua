@@ -7,7 +7,8 @@
 -- Times are Unix milliseconds of the server's clock: callers pass durations only.
 --
 -- A function validates before its first write and never raises after it, because Redis does not
--- roll back. Work is bounded: at most MAX_ITEMS tasks a call, and each caller is told to go on.
+-- roll back: what a foreign key in the place of one of ours refuses is left undone, and the rest is done.
+-- Work is bounded: at most MAX_ITEMS tasks a call, and each caller is told to go on.
 
 local GROUP = 'workers'
 local MAX_ITEMS = 128
@@ -84,14 +85,20 @@ local function text_of(ms)
   return string.format('%.0f', ms)
 end
 
+-- SCARD and the like of a key that others may have made: 0 when it is of another type.
+local function size_of(command, ...)
+  local n = redis.pcall(command, ...)
+  return type(n) == 'number' and n or 0
+end
+
 -- Wakes up to n parked workers. The bell never holds more tokens than there are parked workers, so
 -- tokens that nobody needs do not pile up.
 local function ring(P, n)
-  local parked = call('SCARD', P .. 'parked')
+  local parked = size_of('SCARD', P .. 'parked')
   if parked == 0 then return end
-  local room = math.min(n, parked - call('LLEN', P .. 'bell'))
+  local room = math.min(n, parked - size_of('LLEN', P .. 'bell'))
   for _ = 1, room do
-    call('RPUSH', P .. 'bell', '1')
+    redis.pcall('RPUSH', P .. 'bell', '1')
   end
 end
 
@@ -116,7 +123,7 @@ end
 -- a step on the way to some: 128 reports of one call must not become a flood.
 local function notify(P, hex, word, final)
   local key = P .. 'waiters:' .. hex
-  local clients = final and call('SMEMBERS', key) or call('SRANDMEMBER', key, MAX_NOTICES)
+  local clients = final and redis.pcall('SMEMBERS', key) or redis.pcall('SRANDMEMBER', key, MAX_NOTICES)
   for _, client in ipairs(clients) do
     call('SPUBLISH', P .. 'reply:' .. client, hex .. ' ' .. word)
   end
@@ -202,14 +209,14 @@ local function flush(batch)
     redis.pcall('XACK', P .. 'lane:' .. lane, GROUP, unpack(ids))
   end
   if #batch.terminal > 0 then
-    call('ZADD', P .. 'terminal', unpack(batch.terminal))
+    redis.pcall('ZADD', P .. 'terminal', unpack(batch.terminal))
   end
   if #batch.dead > 0 then
-    call('ZADD', P .. 'dead', unpack(batch.dead))
+    redis.pcall('ZADD', P .. 'dead', unpack(batch.dead))
   end
   for status, by in pairs(batch.counts) do
     if by ~= 0 then
-      call('HINCRBY', P .. 'meta', status, by)
+      redis.pcall('HINCRBY', P .. 'meta', status, by)
     end
   end
   if batch.ready > 0 then
@@ -222,11 +229,15 @@ local function flush(batch)
 end
 
 -- `marks` says that a running attempt has a deadline, an open question or runs alone: rare things that
--- have to be undone when it ends, which this does.
-local function unmark(P, hex)
+-- have to be undone when it ends, which this does. An answer that its worker has not confirmed must not
+-- be told to its next attempt.
+local function unmark(P, hex, worker)
   call('HDEL', P .. 'task:' .. hex, 'marks', 'waiting', 'alone', 'deadline_at')
-  call('ZREM', P .. 'deadlines', hex)
+  redis.pcall('ZREM', P .. 'deadlines', hex)
   call('UNLINK', P .. 'ask:' .. hex)
+  if worker then
+    redis.pcall('SREM', P .. 'worker:' .. worker .. ':orders', 'answer:' .. hex)
+  end
 end
 
 -- Puts a task that has stopped running back into its lane, or into `due` when there is a delay.
@@ -302,8 +313,8 @@ end
 -- A record that has `failures`, if only 0, has a history: so says the field that commits read anyway.
 local function keep_history(P, hex, json)
   call('HSETNX', P .. 'task:' .. hex, 'failures', 0)
-  call('LPUSH', P .. 'history:' .. hex, json)
-  call('LTRIM', P .. 'history:' .. hex, 0, MAX_HISTORY - 1)
+  redis.pcall('LPUSH', P .. 'history:' .. hex, json)
+  redis.pcall('LTRIM', P .. 'history:' .. hex, 0, MAX_HISTORY - 1)
 end
 
 -- One entry of a task's history that no worker has composed.

@@ -25,7 +25,7 @@ local function time_out(batch, hex, task)
   call('SPUBLISH', P .. 'orders:' .. (task.worker or ''), 'cancel ' .. hex)
   add_history(batch, hex, task, 'retryable', text)
   ack(batch, task.lane, task.entry)
-  unmark(P, hex)
+  unmark(P, hex, task.worker)
   if failures > (tonumber(task.max_retries) or 0) then
     end_failed(batch, hex, 'processing', 'exhausted', text, { 'failures', failures })
     return 'failed'
@@ -50,7 +50,7 @@ end
 -- Deals with what is over by now; returns how many it looked at.
 local function meet_deadlines(batch)
   local key = batch.P .. 'deadlines'
-  local past = call('ZRANGEBYSCORE', key, '-inf', batch.now_text, 'LIMIT', 0, MAX_STEP)
+  local past = redis.pcall('ZRANGEBYSCORE', key, '-inf', batch.now_text, 'LIMIT', 0, MAX_STEP)
   if #past == 0 then return 0 end
   call('ZREM', key, unpack(past))
   for _, hex in ipairs(past) do

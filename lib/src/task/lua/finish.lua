@@ -137,10 +137,13 @@ function report.alone(batch, argv, at)
   return 'ok'
 end
 
--- A person may take longer than any time limit: while a question is open there is no deadline.
+-- A person may take longer than any time limit: while a question is open there is no deadline. A
+-- question that is told again because the reply was lost may have been answered meanwhile.
 function report.ask(batch, argv, at)
   local P, hex = batch.P, argv[at + 1]
   local key = P .. 'ask:' .. hex
+  local open = redis.pcall('HMGET', key, 'entry', 'question')
+  if open[1] == argv[at + 2] and open[2] == argv[at + 4] then return 'ok' end
   call('HSET', P .. 'task:' .. hex, 'waiting', 'input', 'marks', '1')
   call('HDEL', P .. 'task:' .. hex, 'deadline_at')
   call('ZREM', P .. 'deadlines', hex)
@@ -153,6 +156,7 @@ end
 function report.answered(batch, argv, at, task)
   local P, hex = batch.P, argv[at + 1]
   call('UNLINK', P .. 'ask:' .. hex)
+  call('HDEL', P .. 'task:' .. hex, 'waiting') -- still there when the handler gave its question up
   call('SREM', P .. 'worker:' .. task[7] .. ':orders', 'answer:' .. hex)
   return 'ok', 'processing'
 end
@@ -163,10 +167,11 @@ local function refuse(batch, worker, hex, entry, op, task)
   if RUNS_ON[op] then
     return status == 'cancelled' and 'cancelled' or 'stale'
   end
+  -- An order to stop was meant for this attempt, or for one before it.
+  batch.orders[#batch.orders + 1] = hex
   -- Unless the worker holds a newer attempt of the same task, it holds it no longer.
   if status ~= 'processing' or owner ~= worker then
     batch.leaves[#batch.leaves + 1] = hex
-    batch.orders[#batch.orders + 1] = hex
     batch.orders[#batch.orders + 1] = 'answer:' .. hex
   end
   if op == 'ended' then return 'ok' end
@@ -184,7 +189,7 @@ local function apply(batch, worker, argv, at)
   if op == 'ended' or not own then
     return refuse(batch, worker, hex, entry, op, task)
   end
-  if task[8] and not RUNS_ON[op] then unmark(P, hex) end
+  if task[8] and not RUNS_ON[op] then unmark(P, hex, worker) end
   local answer, status = report[op](batch, argv, at, task)
   if status and task[4] then
     notify(P, hex, status, status ~= 'pending' and status ~= 'processing')

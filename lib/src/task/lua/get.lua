@@ -11,7 +11,7 @@
 local function register_waiter(P, hex, client, status)
   local key = P .. 'waiters:' .. hex
   if status ~= 'pending' and status ~= 'processing' then return end
-  if call('SADD', key, client) == 1 and call('SCARD', key) > MAX_WAITERS then
+  if redis.pcall('SADD', key, client) == 1 and call('SCARD', key) > MAX_WAITERS then
     call('SREM', key, client)
     return
   end
@@ -20,9 +20,9 @@ local function register_waiter(P, hex, client, status)
 end
 
 -- The question of a task that waits for an answer is kept apart, for it may be long; readers get it as
--- a field `question`.
+-- a field `question`. A foreign key in a record's place is no task: it must not spoil the others' reply.
 local function add_record(reply, P, hex)
-  local record = call('HGETALL', P .. 'task:' .. hex)
+  local record = redis.pcall('HGETALL', P .. 'task:' .. hex)
   local count, waiting = #reply + 1, false
   reply[count] = #record / 2
   for i, value in ipairs(record) do
@@ -44,11 +44,11 @@ local function get(keys, argv)
   local P = prefix_of(keys[1])
   local reply = { server_ms(call('HGET', keys[1], 'clock_offset')) }
   for i = 3, #argv do
-    local status = mode == 'wait' and call('HGET', P .. 'task:' .. argv[i], 'status')
-    if status then
+    local status = mode == 'wait' and redis.pcall('HGET', P .. 'task:' .. argv[i], 'status')
+    if type(status) == 'string' then
       register_waiter(P, argv[i], client, status)
     elseif mode == 'leave' then
-      call('SREM', P .. 'waiters:' .. argv[i], client)
+      redis.pcall('SREM', P .. 'waiters:' .. argv[i], client)
     end
     add_record(reply, P, argv[i])
   end

@@ -58,7 +58,7 @@ local function on_shelves(P, _, place, n)
   for name in string.gmatch(call('HGET', P .. 'meta', 'shelves') or '', '%S+') do
     for _, lane in ipairs(LANE_ORDER) do
       local key = shelf_key(P, name, lane)
-      local len = call('LLEN', key)
+      local len = size_of('LLEN', key)
       if #ids < n and at + len > skip then
         local from = math.max(0, skip - at)
         for _, hex in ipairs(call('LRANGE', key, from, from + n - #ids - 1)) do ids[#ids + 1] = hex end
@@ -133,7 +133,7 @@ local function list(keys, argv)
       ids, next = section.read(P, section.lane, next, n)
       seen = seen + #ids
       for _, hex in ipairs(ids) do
-        local t = call('HMGET', P .. 'task:' .. hex, 'status', 'task')
+        local t = redis.pcall('HMGET', P .. 'task:' .. hex, 'status', 'task')
         if t[1] and belongs(section, t[1]) and (want == '' or want == t[1])
           and (name == '' or name == t[2]) then
           out[#out + 1] = hex

@@ -19,7 +19,7 @@ local function requeue_of(batch, worker, hex)
     crashes = crashes + 1
     fields[3], fields[4] = 'crashes', crashes
   end
-  if task.marks then unmark(P, hex) end
+  if task.marks then unmark(P, hex, worker) end
   ack(batch, task.lane, task.entry)
   add_history(batch, hex, task, 'death', 'the worker that ran it has vanished')
   count(batch, 'deaths', 1)
@@ -33,35 +33,41 @@ local function requeue_of(batch, worker, hex)
   return 1
 end
 
--- Entries that the dead consumer still holds although its set does not name them.
+-- One entry that the dead consumer still holds.
+local function requeue_stray(batch, worker, lane, id)
+  local key = batch.P .. 'lane:' .. lane
+  local found = call('XRANGE', key, id, id)
+  local hex = found[1] and found[1][2][2]
+  local task = hex and read_fields(batch.P .. 'task:' .. hex, { 'status', 'entry' }) or {}
+  if task.entry ~= id or (task.status ~= 'processing' and task.status ~= 'pending') then
+    ack(batch, lane, id)
+  elseif task.status == 'pending' then
+    -- Delivered, but never claimed: the claim broke off. It waits again, under a new entry.
+    ack(batch, lane, id)
+    local entry = enqueue(batch.P, lane, hex, true)
+    if entry then call('HSET', batch.P .. 'task:' .. hex, 'entry', entry) end
+    call('HDEL', batch.P .. 'task:' .. hex, 'held')
+    batch.ready = batch.ready + 1
+  elseif requeue_of(batch, worker, hex) == 0 then
+    call('XCLAIM', key, GROUP, call('HGET', batch.P .. 'task:' .. hex, 'worker'), 0, id, 'JUSTID')
+  end
+end
+
+-- Those that its set does not name. What cannot be read, because a foreign key has taken a record's
+-- place, must not keep the others from being reaped.
 local function requeue_strays(batch, worker, lane)
   local key = batch.P .. 'lane:' .. lane
   local pending = redis.pcall('XPENDING', key, GROUP, '-', '+', MAX_STEP, worker)
   if pending.err then return 0 end
   for _, p in ipairs(pending) do
-    local found = call('XRANGE', key, p[1], p[1])
-    local hex = found[1] and found[1][2][2]
-    local task = hex and read_fields(batch.P .. 'task:' .. hex, { 'status', 'entry' }) or {}
-    if task.entry ~= p[1] or (task.status ~= 'processing' and task.status ~= 'pending') then
-      ack(batch, lane, p[1])
-    elseif task.status == 'pending' then
-      -- Delivered, but never claimed: the claim broke off. It waits again, under a new entry.
-      ack(batch, lane, p[1])
-      local entry = enqueue(batch.P, lane, hex, true)
-      if entry then call('HSET', batch.P .. 'task:' .. hex, 'entry', entry) end
-      call('HDEL', batch.P .. 'task:' .. hex, 'held')
-      batch.ready = batch.ready + 1
-    elseif requeue_of(batch, worker, hex) == 0 then
-      call('XCLAIM', key, GROUP, call('HGET', batch.P .. 'task:' .. hex, 'worker'), 0,
-        p[1], 'JUSTID')
-    end
+    if not pcall(requeue_stray, batch, worker, lane, p[1]) then ack(batch, lane, p[1]) end
   end
   return #pending
 end
 
 local function drop_worker(P, worker, lanes)
   call('ZREM', P .. 'workers', worker)
-  call('SREM', P .. 'parked', worker)
+  redis.pcall('SREM', P .. 'parked', worker)
   call('DEL', P .. 'worker:' .. worker, P .. 'worker:' .. worker .. ':tasks',
     P .. 'worker:' .. worker .. ':orders')
   for _, lane in ipairs(LANE_ORDER) do

@@ -30,22 +30,29 @@ local function ready_of(P, now)
   return ready, oldest
 end
 
-local function held_of(P, shelves)
+-- How many of a group's pending entries lie on shelves, by its summary.
+local function shelved_in(summary)
+  for _, consumer in ipairs(summary[4] or {}) do
+    if consumer[1] == SHELF then return tonumber(consumer[2]) end
+  end
+  return 0
+end
+
+-- Not the lengths of the shelves: what was cancelled may lie there still.
+local function held_of(P)
   local n = 0
-  for name in string.gmatch(shelves or '', '%S+') do
-    for _, lane in ipairs(LANE_ORDER) do
-      n = n + call('LLEN', shelf_key(P, name, lane))
-    end
+  for _, lane in ipairs(LANE_ORDER) do
+    n = n + shelved_in(redis.pcall('XPENDING', P .. 'lane:' .. lane, GROUP))
   end
   return n
 end
 
 local function stats(keys)
   local P = prefix_of(keys[1])
-  local meta = read_fields(keys[1], { 'clock_offset', 'paused', 'shelves', unpack(META_NUMBERS) })
+  local meta = read_fields(keys[1], { 'clock_offset', 'paused', unpack(META_NUMBERS) })
   local now = server_ms(meta.clock_offset)
   local ready, oldest = ready_of(P, now)
-  local reply = { now, 'ready', ready, 'oldest_ms', math.max(0, oldest), 'held', held_of(P, meta.shelves),
+  local reply = { now, 'ready', ready, 'oldest_ms', math.max(0, oldest), 'held', held_of(P),
     'delayed', call('ZCARD', P .. 'due'), 'dead', call('ZCARD', P .. 'dead'),
     'workers', call('ZCOUNT', P .. 'workers', now, '+inf'), 'idle', call('SCARD', P .. 'parked'),
     'paused', meta.paused and 1 or 0 }

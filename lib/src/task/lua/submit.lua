@@ -90,7 +90,7 @@ local function find_items(argv, n)
   local places, at = {}, 1
   for i = 1, n do
     local k = tonumber(argv[at + 8])
-    if not k or k < 0 or k > 16 or not tonumber(argv[at + 4]) or not tonumber(argv[at + 6])
+    if not k or k < 0 or k > 16 or not tonumber(argv[at + 4]) or not ((tonumber(argv[at + 6]) or 0) >= 1)
       or not LANES[argv[at + 3]] then
       return nil
     end
@@ -113,8 +113,12 @@ local function submit(keys, argv)
   local room = max_pending and max_pending - (tonumber(meta.pending) or 0)
   local lanes, reply, stored, broken = meta.lanes or '', {}, 0, nil
   for i, at in ipairs(places) do
-    local hex, how, status = submitted_before(P, argv[at + 1], argv[at + 5])
-    if not hex then
+    local good, hex, how, status = pcall(submitted_before, P, argv[at + 1], argv[at + 5])
+    if not good then
+      broken = redis.error_reply('WRONGTYPE the record or the idempotency key of task ' .. argv[at + 1] ..
+        ' in ' .. P .. ' is taken by a foreign key')
+      break
+    elseif not hex then
       hex, how, status = argv[at + 1], 'new', 'pending'
       if room and stored >= room then
         how = 'full'
