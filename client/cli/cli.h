@@ -68,6 +68,11 @@ int cli_connect(const cli_common *common, refq_client **ret_client);
 /* Reads a reference or complains. Returns an exit status. */
 int cli_parse_ref(const char *text, refq_ref *ret);
 
+/* A client, and the task whose reference the text is. Returns an exit status; what was made is the
+ * caller's to close and free also then. */
+int cli_open_task(const cli_common *common, const char *text, refq_client **ret_client,
+                  refq_task **ret_task);
+
 /* Reads n of them into an array that the caller frees. One that is malformed stops all, so that
  * nothing is done by half a command line. Returns an exit status. */
 int cli_parse_refs(int n, char **texts, refq_ref **ret);

@@ -79,18 +79,10 @@ static int run(const cli_common *common, const void *given, int argc, char **arg
 {
     (void)argc;
     const struct logs_options *opt = given;
-    refq_ref ref;
     refq_client *client = NULL;
     refq_task *task = NULL;
-    refq_error err = {0};
-    int code = cli_parse_ref(argv[0], &ref);
-    code = code == EX_OK ? cli_connect(common, &client) : code;
-    if (code != EX_OK) {
-        return code;
-    }
-    if (refq_client_status(client, &ref, &task, &err) != REFQ_OK) {
-        code = cli_fail(&err);
-    } else {
+    int code = cli_open_task(common, argv[0], &client, &task);
+    if (code == EX_OK) {
         code = show(common, client, task, &opt->attempt);
     }
     refq_task_free(task);

@@ -21,6 +21,19 @@ int cli_parse_ref(const char *text, refq_ref *ret)
                                                       : cli_fail_as(EX_USAGE, "%s", err.text);
 }
 
+int cli_open_task(const cli_common *common, const char *text, refq_client **ret_client,
+                  refq_task **ret_task)
+{
+    refq_ref ref;
+    refq_error err = {0};
+    int code = cli_parse_ref(text, &ref);
+    code = code == EX_OK ? cli_connect(common, ret_client) : code;
+    if (code == EX_OK && refq_client_status(*ret_client, &ref, ret_task, &err) != REFQ_OK) {
+        code = cli_fail(&err);
+    }
+    return code;
+}
+
 int cli_parse_refs(int n, char **texts, refq_ref **ret)
 {
     refq_ref *refs = calloc((size_t)n + 1, sizeof *refs);

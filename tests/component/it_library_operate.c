@@ -248,6 +248,29 @@ START_TEST(one_task_is_removed_only_when_it_is_over)
 }
 END_TEST
 
+static int64_t remove_one(const char *index, int n)
+{
+    redisReply *r = rqt_fcall("sweep %s 0 %s %s 1 %s " ENTRY " %s", index, "", "", "", rqt_hex(n));
+    int64_t removed = r->element[0]->integer;
+    freeReplyObject(r);
+    return removed;
+}
+
+START_TEST(purging_one_task_removes_dead_letters_only)
+{
+    complete_one(1);
+    fail_one(2);
+    fail_one(3);
+    ck_assert_str_eq(retry(3, 4), "new 4");
+    ck_assert_int_eq(remove_one("one-dead", 1), 0);
+    ck_assert_int_eq(remove_one("one-dead", 3), 0);
+    ck_assert_int_eq(remove_one("one-dead", 2), 1);
+    ck_assert_str_eq(rqt_record(1, "status"), "complete");
+    ck_assert_int_eq(remove_one("one", 1), 1);
+    expect_clean();
+}
+END_TEST
+
 START_TEST(removing_leaves_nothing_of_a_task_behind)
 {
     char args[300];
@@ -420,6 +443,7 @@ static Suite *suite(void)
     tcase_add_test(t, a_forged_cursor_is_refused);
     tcase_add_test(t, finished_tasks_are_removed_by_age_status_and_name);
     tcase_add_test(t, one_task_is_removed_only_when_it_is_over);
+    tcase_add_test(t, purging_one_task_removes_dead_letters_only);
     tcase_add_test(t, removing_leaves_nothing_of_a_task_behind);
     tcase_add_test(t, a_paused_queue_hands_nothing_out);
     tcase_add_test(t, a_limit_on_pending_tasks_is_kept_and_lifted);

@@ -100,7 +100,8 @@ static refq_err check_cleanup(const refq_cleanup_query *query, refq_error *err)
 
 static void take_query(struct cleanup *c, const refq_cleanup_query *query)
 {
-    c->index = query->only != NULL ? "one" : query->dead ? "dead" : "terminal";
+    const char *one = query->dead ? "one-dead" : "one";
+    c->index = query->only != NULL ? one : query->dead ? "dead" : "terminal";
     c->older_than_ms = query->older_than_ms;
     c->status = query->status;
     c->limit = query->limit;

@@ -82,21 +82,30 @@ static size_t keep_names(refq_bytes *texts, size_t n)
     return kept;
 }
 
-static void on_queues(void *arg, const refq_error *err, const redisReply *reply)
+/* The texts of a reply; NULL, and the operation has ended, when there are none. */
+static refq_bytes *take_strings(struct texts_op *op, const refq_error *err, const redisReply *reply,
+                                size_t *ret_n)
 {
-    struct texts_op *op = arg;
-    size_t n = 0;
     if (err != NULL) {
         end(op, err, NULL, 0);
-        return;
+        return NULL;
     }
-    refq_bytes *texts = strings_of(reply, &n);
+    refq_bytes *texts = strings_of(reply, ret_n);
     if (texts == NULL) {
         end_with(op, REFQ_ERR_NOMEM, "out of memory");
+    }
+    return texts;
+}
+
+static void on_queues(void *arg, const refq_error *err, const redisReply *reply)
+{
+    size_t n = 0;
+    refq_bytes *texts = take_strings(arg, err, reply, &n);
+    if (texts == NULL) {
         return;
     }
     n = keep_names(texts, n);
-    end(op, NULL, texts, n);
+    end(arg, NULL, texts, n);
     free(texts);
 }
 
@@ -151,18 +160,12 @@ static void send_for(struct texts_op *op, const char *command, const char *kind,
 
 static void on_history(void *arg, const refq_error *err, const redisReply *reply)
 {
-    struct texts_op *op = arg;
     size_t n = 0;
-    if (err != NULL) {
-        end(op, err, NULL, 0);
-        return;
-    }
-    refq_bytes *texts = strings_of(reply, &n);
+    refq_bytes *texts = take_strings(arg, err, reply, &n);
     if (texts == NULL) {
-        end_with(op, REFQ_ERR_NOMEM, "out of memory");
         return;
     }
-    end(op, NULL, texts, n);
+    end(arg, NULL, texts, n);
     free(texts);
 }
 

@@ -122,38 +122,39 @@ refq_err rqi_read_size(const rqi_reading *r, const rqi_key *key, const rqi_yaml_
     return REFQ_OK;
 }
 
-refq_err rqi_read_retries(const rqi_reading *r, const rqi_key *key, const rqi_yaml_node *node,
-                          void *target)
+static refq_err read_int(const rqi_reading *r, const rqi_key *key, const rqi_yaml_node *node,
+                         int64_t *ret)
 {
     const char *text = "";
     refq_error inner;
-    int64_t value = 0;
     refq_err e = rqi_read_scalar(r, key->name, node, &text);
     if (e != REFQ_OK) {
         return e;
     }
-    if (rqi_parse_int(text, key->min, key->max, &value, &inner) != REFQ_OK) {
-        return not_parsed(r, key, node, &inner);
+    bool parsed = rqi_parse_int(text, key->min, key->max, ret, &inner) == REFQ_OK;
+    return parsed ? REFQ_OK : not_parsed(r, key, node, &inner);
+}
+
+refq_err rqi_read_retries(const rqi_reading *r, const rqi_key *key, const rqi_yaml_node *node,
+                          void *target)
+{
+    int64_t value = 0;
+    refq_err e = read_int(r, key, node, &value);
+    if (e == REFQ_OK) {
+        *(int *)at(target, key) = value == 0 ? REFQ_NO_RETRIES : (int)value;
     }
-    *(int *)at(target, key) = value == 0 ? REFQ_NO_RETRIES : (int)value;
-    return REFQ_OK;
+    return e;
 }
 
 refq_err rqi_read_count(const rqi_reading *r, const rqi_key *key, const rqi_yaml_node *node,
                         void *target)
 {
-    const char *text = "";
-    refq_error inner;
     int64_t value = 0;
-    refq_err e = rqi_read_scalar(r, key->name, node, &text);
-    if (e != REFQ_OK) {
-        return e;
+    refq_err e = read_int(r, key, node, &value);
+    if (e == REFQ_OK) {
+        *(unsigned *)at(target, key) = (unsigned)value;
     }
-    if (rqi_parse_int(text, key->min, key->max, &value, &inner) != REFQ_OK) {
-        return not_parsed(r, key, node, &inner);
-    }
-    *(unsigned *)at(target, key) = (unsigned)value;
-    return REFQ_OK;
+    return e;
 }
 
 refq_err rqi_read_number(const rqi_reading *r, const rqi_key *key, const rqi_yaml_node *node,

@@ -1,8 +1,8 @@
 -- sweep: removes finished tasks, in bounded steps, and deals with deadlines that have passed.
 -- KEYS  1 refq:{q}:meta
--- ARGV  1 index terminal | dead | deadlines | one, 2 older_than_ms (of the end), 3 status ('' = any),
+-- ARGV  1 index terminal | dead | deadlines | one | one-dead, 2 older_than_ms (of the end), 3 status ('' = any),
 --       4 task name ('' = any), 5 limit (1..128), 6 cursor ('' = from the oldest), 7 entry key prefix,
---       8 hex (one only)
+--       8 hex (one: this task; one-dead: if it is a dead letter)
 -- REPLY removed next
 --       next: cursor of the next step, '' = nothing more is that old
 -- A record whose place in the index is stale (it expired by itself) is dropped from the index only.
@@ -56,8 +56,9 @@ local function sweep(keys, argv)
     local n = meet_deadlines(batch)
     flush(batch)
     return { n, n == MAX_STEP and 'more' or '' }
-  elseif argv[1] == 'one' then
-    local gone = remove_task(P, argv[8], '', '', argv[7])
+  elseif argv[1] == 'one' or argv[1] == 'one-dead' then
+    local meant = argv[1] == 'one' or call('ZSCORE', P .. 'dead', argv[8])
+    local gone = meant and remove_task(P, argv[8], argv[3], argv[4], argv[7])
     return { gone and 1 or 0, '' }
   elseif argv[1] == 'terminal' or argv[1] == 'dead' then
     return sweep_old(P, argv, batch.now)
