@@ -388,7 +388,7 @@ START_TEST(names_nobody_knows_do_not_fill_the_shelves_without_bound)
     rqt_worker_begin("w1", "other");
     rqt_queue_task(1, "strange", "normal", 0, "");
     rqt_claim c = claim_one("w1");
-    ck_assert_str_eq(rqt_report("w1", &c, "unknown 100 60000"), "ok");
+    ck_assert_str_eq(rqt_report("w1", &c, "unknown 3600000 60000"), "ok");
     for (int i = 0; i < NAMES; i++) {
         (void)snprintf(name, sizeof name, "a_rather_long_name_%d", i);
         rqt_queue_task(10 + i, name, "normal", 0, "");
