@@ -349,6 +349,77 @@ START_TEST(a_person_answers_a_running_task)
 }
 END_TEST
 
+static refq_err ask_twice(refq_ctx *ctx, void *arg)
+{
+    char *first = NULL;
+    char *second = NULL;
+    char json[64];
+    (void)arg;
+    refq_err rc = refq_ctx_ask(ctx, "\"First?\"", &first);
+    if (rc == REFQ_OK) {
+        rc = refq_ctx_ask(ctx, "\"Second?\"", &second);
+    }
+    (void)snprintf(json, sizeof json, "[%s,%s]", first != NULL ? first : "0",
+                   second != NULL ? second : "0");
+    free(first);
+    free(second);
+    return rc == REFQ_OK ? refq_ctx_return_json(ctx, json) : rc;
+}
+
+static bool asks(const refq_ref *ref, const char *question)
+{
+    return strcmp(rqt_field(ref, "waiting"), "input") == 0 &&
+           strcmp(rqt_redis_str("HGET refq:{docs}:ask:%s question", ref->hex), question) == 0;
+}
+
+static void give_answer(const refq_ref *ref, const char *json)
+{
+    refq_error err;
+    refq_task *task = NULL;
+    ck_assert_msg(refq_client_answer(rqt_client(), ref, json, &task, &err) == REFQ_OK, "%s",
+                  err.text);
+    refq_task_free(task);
+}
+
+static void publish_often(const char *order)
+{
+    for (int i = 0; i < 50; i++) {
+        rqt_redis_do("SPUBLISH refq:{docs}:orders:%s %s", worker_id(), order);
+    }
+}
+
+START_TEST(an_answer_told_twice_is_not_taken_for_the_next_one)
+{
+    char order[64];
+    start_with((refq_task_def){.name = "ask"}, ask_twice);
+    refq_ref ref = rqt_submit((refq_spec){.task = "ask"});
+    ck_assert(RQT_UNTIL(asks(&ref, "{\"question\":\"First?\"}"), 10000));
+    /* Messages carry no state: too early, doubled and late ones change nothing. */
+    (void)snprintf(order, sizeof order, "answer %s", ref.hex);
+    publish_often(order);
+    ck_assert(!RQT_UNTIL(!asks(&ref, "{\"question\":\"First?\"}"), 200));
+    give_answer(&ref, "1");
+    publish_often(order);
+    ck_assert(RQT_UNTIL(asks(&ref, "{\"question\":\"Second?\"}"), 10000));
+    give_answer(&ref, "2");
+    rqt_expect(&ref, "complete", 10000);
+    ck_assert_ptr_nonnull(strstr(rqt_entry(&ref), "[1,2]"));
+}
+END_TEST
+
+START_TEST(while_a_person_is_asked_there_is_no_deadline)
+{
+    start_with((refq_task_def){.name = "ask", .timeout_ms = 1000}, ask);
+    refq_ref ref = rqt_submit((refq_spec){.task = "ask"});
+    ck_assert(RQT_UNTIL(asks(&ref, "{\"question\":\"Which page?\"}"), 10000));
+    /* Longer than the timeout, and than the half of it when it would be told. */
+    ck_assert(!RQT_UNTIL(rqt_number(&ref, "deadline_at") > 0 || !rqt_is(&ref, "processing"), 1500));
+    give_answer(&ref, "{\"page\":7}");
+    expect_answered(&ref);
+    ck_assert_int_eq(rqt_number(&ref, "attempt"), 1);
+}
+END_TEST
+
 START_TEST(an_answer_whose_message_was_lost_comes_with_a_beat)
 {
     start_asking(0);
@@ -461,6 +532,8 @@ int main(void)
     tcase_add_test(c, a_long_attempt_tells_when_it_times_out);
     tcase_add_test(c, a_handler_that_ignores_its_cancel_is_shown_as_stuck);
     tcase_add_loop_test(c, a_person_answers_a_running_task, 0, 3);
+    tcase_add_test(c, an_answer_told_twice_is_not_taken_for_the_next_one);
+    tcase_add_test(c, while_a_person_is_asked_there_is_no_deadline);
     tcase_add_test(c, an_answer_whose_message_was_lost_comes_with_a_beat);
     tcase_add_loop_test(c, a_task_that_asks_can_be_cancelled, 0, 3);
     tcase_add_test(c, a_worker_is_told_to_be_quiet);

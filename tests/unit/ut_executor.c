@@ -300,6 +300,37 @@ START_TEST(the_timeout_stands_still_while_a_person_thinks)
 }
 END_TEST
 
+static refq_err ask_and_tell_deadlines(refq_ctx *ctx, void *arg)
+{
+    char *reply = NULL;
+    char json[64];
+    (void)arg;
+    int64_t before = refq_ctx_deadline_ms(ctx);
+    refq_err rc = refq_ctx_ask(ctx, "\"Which page?\"", &reply);
+    (void)snprintf(json, sizeof json, "%lld", (long long)(refq_ctx_deadline_ms(ctx) - before));
+    free(reply);
+    return rc == REFQ_OK ? refq_ctx_return_json(ctx, json) : rc;
+}
+
+START_TEST(a_question_moves_the_deadline)
+{
+    struct owner o = {0};
+    add("ask", REFQ_RUN_THREAD, ask_and_tell_deadlines, 60000);
+    make(&o, "ask");
+    rqi_run_start(executor, &o.run);
+    ck_assert(RQT_UNTIL((event_base_loop(base, EVLOOP_NONBLOCK), o.question[0] != '\0'), 5000));
+    int64_t deadline = o.run.deadline_ms;
+    ck_assert_int_gt(o.run.left_ms, 0);
+    ck_assert(!RQT_UNTIL(turn_until_done(&o), 100));
+    ck_assert(rqi_run_answer(&o.run, "1", 1));
+    ck_assert_int_eq(o.run.left_ms, 0);
+    ck_assert_int_ge(o.run.deadline_ms, deadline + 90);
+    ck_assert(RQT_UNTIL(turn_until_done(&o), 5000));
+    ck_assert_int_ge(strtoll(rqi_buf_str(&o.run.outcome.value), NULL, 10), 90);
+    rqi_run_clear(&o.run);
+}
+END_TEST
+
 START_TEST(a_handler_that_asks_can_be_stopped)
 {
     struct owner o = {.stop_on_ask = RQI_STOP_CANCELLED};
@@ -502,6 +533,7 @@ int main(void)
     tcase_add_test(c, a_timeout_is_retryable_and_named);
     tcase_add_test(c, a_handler_asks_and_goes_on_with_the_answer);
     tcase_add_test(c, the_timeout_stands_still_while_a_person_thinks);
+    tcase_add_test(c, a_question_moves_the_deadline);
     tcase_add_test(c, a_handler_that_asks_can_be_stopped);
     tcase_add_test(c, questions_that_cannot_be_asked);
     tcase_add_test(c, a_log_line_carries_the_reference);

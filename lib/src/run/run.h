@@ -67,7 +67,7 @@ struct rqi_run {
     struct rqi_executor *executor; /* NULL before the start */
     rqi_exec *exec;                /* while an external program runs */
     struct event *timer;           /* wall time of C handlers */
-    int64_t left_ms;               /* of it, while it stands still */
+    int64_t left_ms;               /* until the deadline, while it stands still; else 0 */
     TAILQ_ENTRY(rqi_run) link;     /* of the pool's lists */
     atomic_bool stopping;          /* what a C handler's thread sees */
 

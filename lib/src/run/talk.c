@@ -81,23 +81,29 @@ bool rqi_run_take_progress(rqi_run *run, int64_t *ret_current, int64_t *ret_tota
     return dirty;
 }
 
-/* A person may take long to answer: the timeout stands still. Programs do the same by
- * themselves. */
+/* A person may take long to answer: the timeout stands still. The timer of a process is its own
+ * (exec.c does the same with it); the deadline is told from here for all. */
 static void hold_timer(rqi_run *run)
 {
-    if (run->timer != NULL && run->left_ms == 0) {
-        int64_t left = run->deadline_ms - rqi_mono_ms();
-        run->left_ms = left > 0 ? left : 1;
+    if (run->deadline_ms == 0 || run->left_ms > 0) {
+        return;
+    }
+    int64_t left = run->deadline_ms - rqi_mono_ms();
+    run->left_ms = left > 0 ? left : 1;
+    if (run->timer != NULL) {
         (void)evtimer_del(run->timer);
     }
 }
 
 static void go_on_timer(rqi_run *run)
 {
-    if (run->left_ms > 0) {
-        struct timeval tv = {.tv_sec = run->left_ms / 1000, .tv_usec = run->left_ms % 1000 * 1000};
-        run->deadline_ms = rqi_mono_ms() + run->left_ms;
-        run->left_ms = 0;
+    struct timeval tv = {.tv_sec = run->left_ms / 1000, .tv_usec = run->left_ms % 1000 * 1000};
+    if (run->left_ms == 0) {
+        return;
+    }
+    run->deadline_ms = rqi_mono_ms() + run->left_ms;
+    run->left_ms = 0;
+    if (run->timer != NULL) {
         (void)evtimer_add(run->timer, &tv);
     }
 }
@@ -179,6 +185,7 @@ refq_err rqi_run_ask(rqi_run *run, const char *json, size_t len, char **ret_answ
 
 void rqi_talk_program_asks(void *run, const char *json, size_t len)
 {
+    (json != NULL ? hold_timer : go_on_timer)(run);
     ((rqi_run *)run)->on_ask(run, json, len);
 }
 
@@ -206,7 +213,11 @@ static bool answer_function(rqi_run *run, const char *json, size_t len)
 bool rqi_run_answer(rqi_run *run, const char *json, size_t len)
 {
     if (run->exec != NULL) {
-        return rqi_exec_answer(run->exec, json, len) == REFQ_OK;
+        bool taken = rqi_exec_answer(run->exec, json, len) == REFQ_OK;
+        if (taken) {
+            go_on_timer(run);
+        }
+        return taken;
     }
     return run->executor != NULL && answer_function(run, json, len);
 }

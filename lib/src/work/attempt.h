@@ -44,6 +44,7 @@ typedef struct rqi_attempt {
     bool staged_failed;  /* it must go inline: staging did not work */
     unsigned owes;       /* notes Redis has not been told: bits of rqi_note_kind */
     rqi_buf question;    /* of RQI_NOTE_ASK */
+    bool answering;      /* its answer is being fetched, or Redis has not heard that it came */
     int64_t progress_sent_ms; /* monotonic */
 } rqi_attempt;
 

@@ -89,6 +89,9 @@ static bool is_due(const rqi_attempt *a, rqi_note_kind kind, int64_t now, int64_
     if ((a->owes & bit(kind)) == 0) {
         return false;
     }
+    if (kind == RQI_NOTE_DEADLINE && a->run.left_ms > 0) {
+        return false; /* it stands still while a person is asked, and is told afterwards */
+    }
     int64_t left = kind == RQI_NOTE_PROGRESS ? a->progress_sent_ms + PROGRESS_EVERY_MS - now : 0;
     if (left > 0 && left < *wait) {
         *wait = left;
@@ -134,6 +137,9 @@ void rqi_note_taken(rqi_attempt *a, rqi_note_kind kind)
 {
     if (kind == RQI_NOTE_ALONE) {
         rqi_alone_go(a);
+    }
+    if (kind == RQI_NOTE_ANSWERED) {
+        a->answering = false;
     }
     /* The question took the deadline away. */
     if (kind == RQI_NOTE_ANSWERED && a->run.deadline_ms > 0) {

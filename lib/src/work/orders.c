@@ -68,36 +68,47 @@ void rqi_orders_cancel(rqi_line *line, const char *hex)
 struct fetch {
     rqi_line *line;
     char hex[REFQ_HEX_LEN + 1];
+    char entry[RQI_FENCE_MAX + 1];
 };
 
 static void on_answer(void *arg, const refq_error *err, const redisReply *reply)
 {
     struct fetch *fetch = arg;
-    rqi_attempt *a = rqi_line_find(fetch->line, fetch->hex, NULL);
-    /* Without a reply the order stands, and the next beat repeats it. */
-    if (err == NULL && a != NULL && rqi_attempt_is_active(a)) {
-        if (reply->type == REDIS_REPLY_STRING) {
-            (void)rqi_run_answer(&a->run, reply->str, (size_t)reply->len);
-        }
+    rqi_attempt *a = rqi_line_find(fetch->line, fetch->hex, fetch->entry);
+    free(fetch);
+    if (a == NULL) {
+        return;
+    }
+    if (err != NULL || reply->type != REDIS_REPLY_STRING) {
+        a->answering =
+            false; /* if there is an answer, the order stands: the next beat repeats it */
+        return;
+    }
+    if (rqi_attempt_is_active(a)) {
+        (void)rqi_run_answer(&a->run, reply->str, (size_t)reply->len);
         rqi_note_owe(a, RQI_NOTE_ANSWERED);
     }
-    free(fetch);
 }
 
+/* The order comes by push and with beats, maybe several times: what is fetched a second time could
+ * meet the handler's next question. */
 void rqi_orders_answer(rqi_line *line, const char *hex)
 {
     refq_worker *w = line->worker;
     rqi_key key;
-    if (rqi_line_find(line, hex, NULL) == NULL) {
+    rqi_attempt *a = rqi_line_find(line, hex, NULL);
+    if (a == NULL) {
         confirm_unknown(line, hex);
         return;
     }
-    struct fetch *fetch = calloc(1, sizeof *fetch);
+    struct fetch *fetch = a->answering ? NULL : calloc(1, sizeof *fetch);
     if (fetch == NULL) {
         return;
     }
+    a->answering = true;
     fetch->line = line;
     memcpy(fetch->hex, hex, REFQ_HEX_LEN);
+    memcpy(fetch->entry, a->run.fence, sizeof fetch->entry);
     rqi_cmd_clear(&w->cmd);
     rqi_cmd_adds(&w->cmd, "HGET");
     rqi_cmd_adds(&w->cmd, rqi_key_of(&line->keys, key, "ask:", hex));
