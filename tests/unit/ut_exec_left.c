@@ -170,6 +170,66 @@ START_TEST(test_minder_dies)
 }
 END_TEST
 
+/* --- Who is stopped --------------------------------------------------------------------------- */
+
+static void stop(pid_t pid)
+{
+    ck_assert_int_gt(pid, 0);
+    ck_assert_int_eq(kill(pid, SIGSTOP), 0);
+}
+
+START_TEST(test_a_program_stops_its_minder)
+{
+    struct rqt_run run = {.mark = rqt_new_mark()};
+    refq_exec_def def;
+    begin_marked(&run, &def, LITTER "kill -STOP $PPID; exec sleep $1");
+    rqt_wait_marked(run.mark, 8);
+    rqi_exec_cancel(run.exec);
+    rqt_run_wait(&run);
+    ck_assert_int_eq(run.kind, RQI_CANCELLED);
+    ck_assert_int_eq(run.marked, 0);
+}
+END_TEST
+
+START_TEST(test_stopped_ones_do_not_hold_up_the_cancel)
+{
+    struct rqt_run run = {.mark = rqt_new_mark()};
+    refq_exec_def def;
+    begin_marked(&run, &def, LITTER "exec sleep $1");
+    rqt_wait_marked(run.mark, 8);
+    pid_t keeper = rqt_find_child(getpid(), "refq-keeper");
+    stop(rqt_find_child(keeper, "refq-minder"));
+    stop(keeper);
+    rqi_exec_cancel(run.exec);
+    rqt_run_wait(&run);
+    ck_assert_int_eq(run.kind, RQI_CANCELLED);
+    ck_assert_int_eq(run.marked, 0);
+}
+END_TEST
+
+START_TEST(test_kill_9_of_the_worker_of_stopped_ones)
+{
+    const char *mark = rqt_new_mark();
+    int fds[2];
+    ck_assert_int_eq(pipe2(fds, O_CLOEXEC), 0);
+    pid_t worker = fork();
+    if (worker == 0) {
+        be_worker(mark, fds[1]);
+    }
+    (void)close(fds[1]);
+    rqt_wait_marked(mark, 16);
+    pid_t keeper = rqt_find_child(worker, "refq-keeper");
+    stop(rqt_find_child(keeper, "refq-minder"));
+    stop(keeper);
+    ck_assert_int_eq(kill(worker, SIGKILL), 0);
+    ck_assert_int_eq(waitpid(worker, NULL, 0), worker);
+    char c;
+    ck_assert_int_eq(read(fds[0], &c, 1), 0);
+    ck_assert_int_eq(rqt_count_marked(mark), 0);
+    (void)close(fds[0]);
+}
+END_TEST
+
 /* --- Suite ------------------------------------------------------------------------------------ */
 
 int main(void)
@@ -182,5 +242,8 @@ int main(void)
     tcase_add_test(left, test_kill_9_of_the_worker);
     tcase_add_test(left, test_keeper_dies);
     tcase_add_test(left, test_minder_dies);
+    tcase_add_test(left, test_a_program_stops_its_minder);
+    tcase_add_test(left, test_stopped_ones_do_not_hold_up_the_cancel);
+    tcase_add_test(left, test_kill_9_of_the_worker_of_stopped_ones);
     return rqt_suite_main(suite);
 }

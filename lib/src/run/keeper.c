@@ -19,6 +19,7 @@
 #include <event2/event.h>
 #include <fcntl.h>
 #include <stdbool.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -374,6 +375,7 @@ void rqi_keeper_kill(rqi_keeper *keeper, uint64_t id, int signal)
     rqi_buf_add(&message, &order, sizeof order);
     if (message.err == REFQ_OK) {
         (void)send_order(keeper, &message, NULL, 0, NULL);
+        (void)kill(keeper->pid, SIGCONT); /* a program may have stopped it */
     }
 }
 
@@ -459,6 +461,7 @@ void rqi_keeper_stop(rqi_keeper *keeper)
     free_event(keeper->writable);
     drop_waiting(keeper);
     (void)close(keeper->socket);
+    (void)kill(keeper->pid, SIGCONT);
     while (waitpid(keeper->pid, NULL, 0) < 0 && errno == EINTR) {
     }
     free(keeper);

@@ -29,8 +29,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define SOCKET_FD     3 /* 0, 1 and 2 stay the worker's */
-#define SIGNAL_PARENT SIGHUP
+#define SOCKET_FD     3       /* 0, 1 and 2 stay the worker's */
+#define SIGNAL_PARENT SIGCONT /* a keeper that was stopped goes on */
 
 struct slot {
     uint64_t id;

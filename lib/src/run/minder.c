@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 /* All signals are blocked from the keeper on; these are waited for. */
-#define SIGNAL_ORPHANED SIGHUP   /* the keeper died */
+#define SIGNAL_ORPHANED SIGCONT  /* the keeper died: a minder that was stopped goes on to see it */
 #define SIGNAL_KILL     SIGUSR2  /* pass on SIGKILL: a plain signal, so it cannot be lost */
 #define SIGNAL_PASS     SIGRTMIN /* pass on the signal that came as its value */
 
@@ -191,9 +191,10 @@ void rqi_minder_signal(pid_t minder, int signal)
 {
     if (signal == SIGKILL) {
         (void)kill(minder, SIGNAL_KILL);
-        return;
+    } else {
+        /* May fail when the user's limit of queued signals is reached; KILL follows where it
+         * matters. */
+        (void)sigqueue(minder, SIGNAL_PASS, (union sigval){.sival_int = signal});
     }
-    /* May fail when the user's limit of queued signals is reached; KILL follows where it matters.
-     */
-    (void)sigqueue(minder, SIGNAL_PASS, (union sigval){.sival_int = signal});
+    (void)kill(minder, SIGCONT); /* its program may have stopped it */
 }
