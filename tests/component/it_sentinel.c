@@ -205,6 +205,8 @@ static const char *const odd_answers[] = {"*0\r\n",
                                           "*2\r\n$1\r\na\r\n$1\r\nx\r\n",
                                           "*2\r\n$0\r\n\r\n$4\r\n6379\r\n",
                                           "*2\r\n$1\r\na\r\n$5\r\n65536\r\n",
+                                          "*2\r\n$10\r\na level=up\r\n$4\r\n6379\r\n",
+                                          "*2\r\n$5\r\na\x1b[2J\r\n$4\r\n6379\r\n",
                                           ":7\r\n"};
 
 START_TEST(an_odd_answer_is_not_followed)

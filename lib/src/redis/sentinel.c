@@ -60,14 +60,13 @@ static void go_on(rqi_sentinel *s, const refq_error *err)
     ask_next(s);
 }
 
-/* [host, port], both text. */
+/* [host, port], both text. Messages and the log will show the host. */
 static bool read_address(const redisReply *reply, rqi_endpoint *ret)
 {
     rqi_cursor cur = rqi_cursor_of(reply);
     const char *host = rqi_next_str(&cur);
     int64_t port = rqi_next_int(&cur);
-    size_t len = strlen(host);
-    if (cur.bad || len == 0 || len >= sizeof ret->host || port < 1 || port > 65535) {
+    if (cur.bad || !rqi_url_is_host(host) || port < 1 || port > 65535) {
         return false;
     }
     (void)snprintf(ret->host, sizeof ret->host, "%s", host);

@@ -60,6 +60,12 @@ static refq_err parse_port(const char *text, int *ret, refq_error *err)
     return REFQ_OK;
 }
 
+bool rqi_url_is_host(const char *text)
+{
+    size_t len = strlen(text);
+    return len > 0 && len < sizeof((rqi_endpoint){0}.host) && strspn(text, HOST_CHARS) == len;
+}
+
 /* host, host:port, [v6] or [v6]:port; text is a private copy. */
 static refq_err parse_endpoint(char *text, int default_port, rqi_endpoint *ret, refq_error *err)
 {
@@ -79,8 +85,7 @@ static refq_err parse_endpoint(char *text, int default_port, rqi_endpoint *ret, 
             *port++ = '\0';
         }
     }
-    size_t len = strlen(host);
-    if (len == 0 || len >= sizeof ret->host || strspn(host, HOST_CHARS) != len) {
+    if (!rqi_url_is_host(host)) {
         return rqi_fail(err, REFQ_ERR_INVALID, "the Redis URL names no usable host; " FORMS);
     }
     (void)snprintf(ret->host, sizeof ret->host, "%s", host);

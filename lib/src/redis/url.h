@@ -68,4 +68,7 @@ typedef struct rqi_url {
 /* text NULL: REFQ_REDIS, else RQI_URL_DEFAULT. Files that it names are not looked at. */
 refq_err rqi_url_parse(const char *text, rqi_url *ret, refq_error *err);
 
+/* True for what may be a host's name or address, as in rqi_endpoint. */
+bool rqi_url_is_host(const char *text);
+
 #endif
