@@ -185,12 +185,18 @@ with_find_package() {
         -DCMAKE_C_COMPILER="$cc" -DCMAKE_C_FLAGS="$flags -Wall -Wextra -Werror"
     quiet "find_package: build" cmake --build "$dir/cmake/build"
     use_example "$dir/cmake/build"
+    alone "$dir/cmake/build"
     echo "ok: find_package: run"
 }
 
 with_pkg_config() {
     build_with_make "$dir/shared" "pkg-config: build"
+    sed -n '/^```c$/,/^```$/p' "$source/README.md" | sed '/^```/d' >"$dir/hello.c"
+    # shellcheck disable=SC2046,SC2086
+    quiet "the program in the README compiles" "$cc" $flags -Wall -Wextra -Werror "$dir/hello.c" \
+        $(pkg-config --cflags --libs refq) -o "$dir/hello"
     LD_LIBRARY_PATH=$libdir use_example "$dir/shared"
+    LD_LIBRARY_PATH=$libdir alone "$dir/shared"
     echo "ok: pkg-config: run"
 }
 
@@ -212,6 +218,7 @@ with_static_library() {
         fail "the static build still loads librefq.so"
     fi
     use_example "$dir/static"
+    alone "$dir/static"
     echo "ok: pkg-config --static: run"
 }
 
