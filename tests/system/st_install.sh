@@ -191,7 +191,8 @@ with_find_package() {
 
 with_pkg_config() {
     build_with_make "$dir/shared" "pkg-config: build"
-    sed -n '/^```c$/,/^```$/p' "$source/README.md" | sed '/^```/d' >"$dir/hello.c"
+    awk '/^```/ { inside = /^```c$/; next } inside' "$source/README.md" >"$dir/hello.c"
+    grep -q '^int main' "$dir/hello.c" || fail "the README has no program in C"
     # shellcheck disable=SC2046,SC2086
     quiet "the program in the README compiles" "$cc" $flags -Wall -Wextra -Werror "$dir/hello.c" \
         $(pkg-config --cflags --libs refq) -o "$dir/hello"
