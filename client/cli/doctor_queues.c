@@ -3,6 +3,7 @@
 #include "doctor.h"
 
 #include "exit.h"
+#include "offer_check.h"
 #include "pages.h"
 
 #include "base/buf.h"
@@ -24,22 +25,10 @@ struct fleet {
     size_t n;
 };
 
-static bool offers(const refq_worker_info *w, const char *task)
-{
-    size_t len = strlen(task);
-    for (const char *at = w->offers; at != NULL; at = strchr(at, ' ')) {
-        at += *at == ' ';
-        if (strncmp(at, task, len) == 0 && (at[len] == ' ' || at[len] == '\0')) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static bool is_offered(const struct fleet *fleet, const char *task)
 {
     for (size_t i = 0; i < fleet->n; i++) {
-        if (fleet->workers[i].lease_left_ms > 0 && offers(&fleet->workers[i], task)) {
+        if (fleet->workers[i].lease_left_ms > 0 && cli_offers(&fleet->workers[i], task)) {
             return true;
         }
     }
@@ -79,8 +68,10 @@ static void check_workers(const refq_stats *s, const struct fleet *fleet, const 
 static void check_flow(const refq_stats *s, const char *check, cli_findings *f)
 {
     char span[32];
+    char fix[REFQ_QUEUE_MAX + 96];
     if (s->paused) {
-        cli_findings_add(f, CLI_WARN, check, "nothing of it is handed out", "refq resume",
+        (void)snprintf(fix, sizeof fix, "refq resume --queue %s", s->queue);
+        cli_findings_add(f, CLI_WARN, check, "nothing of it is handed out", fix,
                          "the queue is paused");
     } else if (s->oldest_ms > BACKLOG_MS && s->workers > 0) {
         cli_findings_add(f, CLI_WARN, check, "the fleet does not keep up",
@@ -95,9 +86,10 @@ static void check_flow(const refq_stats *s, const char *check, cli_findings *f)
                          (long long)s->max_pending);
     }
     if (s->dead > 0) {
-        cli_findings_add(f, CLI_WARN, check, "they failed for good and go after 7 days",
-                         "refq dead list, then refq dead replay or purge", "%lld dead letter%s",
-                         (long long)s->dead, s->dead == 1 ? "" : "s");
+        (void)snprintf(fix, sizeof fix, "refq dead list --queue %s, then refq dead replay or purge",
+                       s->queue);
+        cli_findings_add(f, CLI_WARN, check, "they failed for good and go after 7 days", fix,
+                         "%lld dead letter%s", (long long)s->dead, s->dead == 1 ? "" : "s");
     }
 }
 

@@ -19,7 +19,7 @@ static int refuse_unknown(const char *queue, const char *task, const char *neare
         task, nearest);
 }
 
-static bool offers(const refq_worker_info *worker, const char *task)
+bool cli_offers(const refq_worker_info *worker, const char *task)
 {
     size_t len = strlen(task);
     const char *at = worker->offers != NULL ? worker->offers : "";
@@ -43,7 +43,7 @@ static void note_no_worker(refq_client *client, const char *queue, const char *t
     if (refq_client_workers(client, NULL, &workers, &n, NULL) != REFQ_OK) {
         n = 0;
     }
-    while (i < n && (workers[i].lease_left_ms <= 0 || !offers(&workers[i], task))) {
+    while (i < n && (workers[i].lease_left_ms <= 0 || !cli_offers(&workers[i], task))) {
         i++;
     }
     if (i < n) {

@@ -5,8 +5,13 @@
 
 #include <refq/client.h>
 
+#include <stdbool.h>
+
 /* Complains when live workers offer no such task, or when nobody is alive on a queue that looks
  * misspelt; notes when nobody is alive. Returns an exit status. */
 int cli_offer_check(refq_client *client, const char *queue, const char *task);
+
+/* Whether a worker, alive or not, offers a task of this name. */
+bool cli_offers(const refq_worker_info *worker, const char *task);
 
 #endif

@@ -162,6 +162,7 @@ START_TEST(what_is_wrong_with_a_queue_is_told)
     expect_finding("queue docs", "fail: 1 waiting tasks are of a kind no live worker offers: ehco");
     rqt_expect_out(RQT_REFQ("pause", "-q", "docs"), "paused");
     expect_finding("queue docs", "warn: the queue is paused");
+    ck_assert_ptr_nonnull(strstr(RQT_REFQ("doctor")->out, "fix: refq resume --queue docs\n"));
     rqt_expect_out(RQT_REFQ("resume", "-q", "docs"), "open");
     rqt_expect_out(RQT_REFQ("limit", "-q", "docs", "--max-pending", "1"), "1");
     expect_finding("queue docs", "warn: 1 of at most 1 tasks wait");
