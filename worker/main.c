@@ -24,6 +24,7 @@
 #include <refq/work.h>
 
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <sysexits.h>
 
 #define GO_ON (-1)
@@ -109,6 +110,15 @@ static int read_options(struct daemon *d)
 static int open_log(struct daemon *d)
 {
     d->log = rqi_logger_make(d->options.log_format, d->options.log_level);
+    return GO_ON;
+}
+
+/* Programs run as our user: without this the kernel shows them our memory and environment, where
+ * the password of Redis is. */
+static int hide_memory(struct daemon *d)
+{
+    (void)d;
+    (void)prctl(PR_SET_DUMPABLE, 0);
     return GO_ON;
 }
 
@@ -286,6 +296,7 @@ static void take_down(struct daemon *d)
 static int (*const steps[])(struct daemon *) = {
     read_options,   /* the command line */
     open_log,       /* from here on failures are log lines */
+    hide_memory,    /* it holds a password */
     ignore_signals, /* a closed pipe must not kill a worker */
     open_notify,    /* whom to tell that it runs */
     load_files,     /* the task files and their programs */

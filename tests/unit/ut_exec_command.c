@@ -4,11 +4,14 @@
 #include "run/exec_def.h"
 #include "support/exec_run.h"
 
+#include <linux/capability.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 /* --- Command line and environment ------------------------------------------------------------- */
 
@@ -161,6 +164,25 @@ START_TEST(test_environment)
 }
 END_TEST
 
+#define SECRET_NAME "REFQ_REDIS_PASSWORD"
+#define SECRET      "not-for-programs"
+
+/* A program runs as the worker's user, so the kernel shows it the environment of the processes
+ * above it, unless they forbid that. */
+START_TEST(test_the_environment_of_the_parents)
+{
+    struct rqt_run run =
+        rqt_run_script("keeper=$(sed 's/.*) . //; s/ .*//' /proc/$PPID/stat)\n"
+                       "for pid in $$ $PPID $keeper; do\n"
+                       "  tr '\\0' '\\n' </proc/$pid/environ && echo read || echo refused\n"
+                       "done 2>&1",
+                       REFQ_OUTPUT_TEXT);
+    ck_assert_int_eq(run.kind, RQI_DONE);
+    ck_assert_ptr_nonnull(strstr(run.value, "read\\n"));
+    ck_assert_msg(strstr(run.value, SECRET) == NULL, "%s", run.value);
+}
+END_TEST
+
 START_TEST(test_path_of_the_definition)
 {
     rqt_script("my-tool", "echo 42", 0755);
@@ -286,8 +308,25 @@ END_TEST
 
 /* --- Suite ------------------------------------------------------------------------------------ */
 
-int main(void)
+/* Starts over with a secret in what the kernel shows as the environment, and without the rights of
+ * root to see everything. */
+static void begin_with_a_secret(char **argv)
 {
+    static const int rights[] = {CAP_SYS_PTRACE, CAP_PERFMON, CAP_SYS_ADMIN};
+    if (getenv(SECRET_NAME) != NULL) {
+        return;
+    }
+    for (size_t i = 0; i < sizeof rights / sizeof rights[0]; i++) {
+        (void)prctl(PR_CAPBSET_DROP, rights[i], 0, 0, 0); /* others have none to drop */
+    }
+    (void)setenv(SECRET_NAME, SECRET, 1);
+    (void)execv("/proc/self/exe", argv);
+}
+
+int main(int argc, char **argv)
+{
+    (void)argc;
+    begin_with_a_secret(argv);
     Suite *suite = suite_create("exec_command");
     TCase *command = rqt_exec_case(suite, "command");
     tcase_add_test(command, test_argv);
@@ -295,6 +334,7 @@ int main(void)
     tcase_add_test(command, test_start_refuses);
     tcase_add_test(command, test_largest_command_line);
     tcase_add_test(command, test_environment);
+    tcase_add_test(command, test_the_environment_of_the_parents);
     tcase_add_test(command, test_path_of_the_definition);
     tcase_add_test(command, test_what_a_program_inherits);
     TCase *limits = rqt_exec_case(suite, "limits");

@@ -321,6 +321,7 @@ static void take_post(int socket)
 {
     (void)setsid();
     (void)prctl(PR_SET_NAME, "refq-keeper");
+    (void)prctl(PR_SET_DUMPABLE, 0); /* programs must not read its environment, nor its minders' */
     (void)prctl(PR_SET_CHILD_SUBREAPER, 1);
     (void)prctl(PR_SET_PDEATHSIG, SIGNAL_PARENT);
     if (socket != SOCKET_FD) {
