@@ -31,6 +31,7 @@ static void on_ask(rqi_run *run, const char *json, size_t len)
 {
     rqi_attempt *a = attempt_of(run);
     if (json == NULL) {
+        rqi_note_forget(a, RQI_NOTE_ASK);
         rqi_note_owe(a, RQI_NOTE_ANSWERED); /* nobody waits for it any more */
         return;
     }

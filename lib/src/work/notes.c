@@ -21,6 +21,11 @@ void rqi_note_owe(rqi_attempt *a, rqi_note_kind kind)
     rqi_claim_kick(a->line->worker);
 }
 
+void rqi_note_forget(rqi_attempt *a, rqi_note_kind kind)
+{
+    a->owes &= ~bit(kind);
+}
+
 static void add_alone(rqi_attempt *a, rqi_cmd *cmd, rqi_buf *scratch)
 {
     (void)a;

@@ -15,8 +15,8 @@
 /* In the order in which one attempt's are told. */
 typedef enum rqi_note_kind {
     RQI_NOTE_ALONE,    /* it runs alone from now on */
-    RQI_NOTE_ASK,      /* it asks a person */
     RQI_NOTE_ANSWERED, /* it has its answer, or waits for none any more */
+    RQI_NOTE_ASK,      /* it asks a person; after that, as it ends the question before */
     RQI_NOTE_DEADLINE, /* when it will time out */
     RQI_NOTE_PROGRESS,
     RQI_NOTE_KINDS
@@ -29,6 +29,9 @@ typedef struct rqi_note {
 
 /* From now on the note is owed. */
 void rqi_note_owe(rqi_attempt *a, rqi_note_kind kind);
+
+/* The note is of no use any more, unless it is under way already. */
+void rqi_note_forget(rqi_attempt *a, rqi_note_kind kind);
 
 /* Finds at most `room` notes that may be sent now; sees to it that what must wait is not forgotten.
  * Returns how many. */
