@@ -33,9 +33,11 @@ static wchar_t decode(const char *text, size_t *ret_len)
     return (wchar_t)code;
 }
 
+/* 0x202a and on, 0x2066 and on turn the direction of what follows, to the end of the line. */
 static bool is_control(wchar_t c)
 {
-    return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x2028 || c == 0x2029;
+    return c < 0x20 || (c >= 0x7f && c < 0xa0) || (c >= 0x2028 && c <= 0x202e) ||
+           (c >= 0x2066 && c <= 0x2069);
 }
 
 static void clean_valid(rqi_buf *out, const char *text, size_t len)

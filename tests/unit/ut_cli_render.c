@@ -34,6 +34,7 @@ START_TEST(foreign_text_becomes_one_harmless_line)
     expect_clean("\x1b[31mred\x07", "?[31mred?");
     expect_clean("c1 \xc2\x9b here", "c1 ? here");
     expect_clean("a\xff\xfe z", "a\xef\xbf\xbd\xef\xbf\xbd z");
+    expect_clean("bi\xe2\x80\xae\x64i \xe2\x81\xa6x\xe2\x81\xa9", "bi?di ?x?");
     expect_clean("cut \xc3", "cut \xef\xbf\xbd");
 }
 END_TEST
