@@ -230,7 +230,6 @@ static bool start(rqi_mem_task *t)
     t->start_by = 0;
     t->deadline_at = timeout > 0 ? t->started_at + timeout + OVERDUE_MS : 0;
     t->running = a;
-    t->kind->held -= t->where == RQI_MEM_HELD;
     rqi_mem_move(t, RQI_MEM_RUNNING);
     rqi_mem_log_event(t);
     rqi_mem_changed(t);

@@ -21,6 +21,9 @@ static void leave(rqi_mem_task *t)
     if (t->where != RQI_MEM_NOWHERE) {
         TAILQ_REMOVE(list_of(t), t, link);
         t->queue->counts[t->where]--;
+        if (t->where == RQI_MEM_HELD) {
+            t->kind->held--; /* however it leaves: it may be cancelled or expire there */
+        }
         t->where = RQI_MEM_NOWHERE;
     }
 }
