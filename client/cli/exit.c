@@ -12,6 +12,7 @@
 #include "base/buf.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -60,12 +61,6 @@ REFQ_PRINTF(1, 0) static void complain_vf(const char *fmt, va_list ap)
     rqi_buf_done(&text);
 }
 
-int cli_fail(const refq_error *err)
-{
-    complain(err->text[0] != '\0' ? err->text : refq_strerror(err->code));
-    return cli_exit_code(err->code);
-}
-
 int cli_fail_as(int code, const char *fmt, ...)
 {
     va_list ap;
@@ -73,6 +68,22 @@ int cli_fail_as(int code, const char *fmt, ...)
     complain_vf(fmt, ap);
     va_end(ap);
     return code;
+}
+
+/* The library cannot know what a person at the command line may do about it. */
+static bool is_no_server(const refq_error *err)
+{
+    static const char start[] = "cannot connect to Redis";
+    return err->code == REFQ_ERR_IO && strncmp(err->text, start, sizeof start - 1) == 0;
+}
+
+int cli_fail(const refq_error *err)
+{
+    const char *text = err->text[0] != '\0' ? err->text : refq_strerror(err->code);
+    const char *remedy =
+        is_no_server(err) ? "; --redis or REFQ_REDIS names the server, refq dev starts one to try"
+                          : "";
+    return cli_fail_as(cli_exit_code(err->code), "%s%s", text, remedy);
 }
 
 void cli_note(const char *fmt, ...)

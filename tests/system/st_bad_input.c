@@ -462,8 +462,10 @@ START_TEST(a_server_that_is_down_is_told)
     const char *url = "unix:///tmp/refq-no-such.sock";
     const char *const options[] = {"--redis", url, NULL};
     int64_t start = rqt_now_ms();
-    expect(RQT_REFQ("submit", "echo", "--redis", url), EX_UNAVAILABLE,
-           "cannot connect to Redis at /tmp/refq-no-such.sock");
+    expect(
+        RQT_REFQ("submit", "echo", "--redis", url), EX_UNAVAILABLE,
+        "cannot connect to Redis at /tmp/refq-no-such.sock: No such file or directory; --redis or "
+        "REFQ_REDIS names the server");
     expect(RQT_REFQ("list", "--redis", url), EX_UNAVAILABLE,
            "cannot connect to Redis at /tmp/refq-no-such.sock");
     expect(run_worker(rqt_file("echo.yaml", echo_yaml, 0), options), EX_UNAVAILABLE,
