@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "work/drain.h"
 #include "work/notes.h"
 
 #include <event2/event.h>
@@ -125,7 +126,7 @@ void rqi_orders_standing(rqi_line *line, const char *order)
         if (!w->draining) {
             rqi_log(&w->o.log, REFQ_LOG_INFO, "event=ordered order=drain queue=%s", line->queue);
         }
-        rqi_worker_drain(w);
+        rqi_drain_begin(w);
         return;
     }
     bool quiet = strcmp(order, "quiet") == 0;

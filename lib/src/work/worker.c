@@ -5,7 +5,9 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "work/alone.h"
+#include "work/drain.h"
 #include "work/health.h"
+#include "work/notices.h"
 #include "work/stuck.h"
 
 #include <event2/event.h>
@@ -14,8 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#define AFTER_GRACE_MS 15000 /* for cancelled programs to end and reports to be taken */
 
 /* --- What the parts ask ----------------------------------------------------------------------- */
 
@@ -87,110 +87,12 @@ void rqi_worker_fail(refq_worker *w, const refq_error *err)
     (void)event_base_loopbreak(w->base);
 }
 
-static void stop_all(refq_worker *w, rqi_stop_reason why)
+void refq_worker_stop(refq_worker *worker)
 {
-    for (size_t i = 0; i < w->lines_n; i++) {
-        rqi_line_stop_all(w->lines[i], why);
-    }
+    wake(worker->fd_stop);
 }
 
-/* --- What other threads say ------------------------------------------------------------------- */
-
-static void ignore_reply(void *arg, const refq_error *err, const redisReply *reply)
-{
-    (void)arg;
-    (void)err;
-    (void)reply;
-}
-
-/* With every incarnation: a server that forgot the last one has forgotten this too. */
-static void announce_queue(rqi_line *line)
-{
-    refq_worker *w = line->worker;
-    rqi_key key;
-    rqi_cmd_clear(&w->cmd);
-    rqi_cmd_adds(&w->cmd, "SADD");
-    rqi_cmd_adds(&w->cmd, rqi_key_queues(line->keys.prefix, key));
-    rqi_cmd_adds(&w->cmd, line->queue);
-    rqi_conn_send(w->conn, &w->cmd, 0, ignore_reply, NULL);
-}
-
-static void begin_claims(rqi_line *line)
-{
-    refq_worker *w = line->worker;
-    line->started = true;
-    line->registered = true;
-    announce_queue(line);
-    rqi_log(&w->o.log, REFQ_LOG_INFO, "event=started worker=%s queue=%s slots=%u tasks=%zu",
-            line->id, line->queue, w->o.concurrency, rqi_handlers_count(line->handlers));
-}
-
-static void take_orders(rqi_line *line, const rqi_notice *notice)
-{
-    static const char answer[] = "answer:";
-    for (size_t i = 0; i < notice->orders_n; i++) {
-        const char *order = notice->orders[i];
-        bool is_answer = strncmp(order, answer, sizeof answer - 1) == 0;
-        const char *hex = is_answer ? order + sizeof answer - 1 : order;
-        if (strlen(hex) == REFQ_HEX_LEN) {
-            (is_answer ? rqi_orders_answer : rqi_orders_cancel)(line, hex);
-        }
-    }
-    if (notice->beaten) {
-        rqi_orders_standing(line, notice->standing);
-    }
-}
-
-static void take_notice(rqi_line *line)
-{
-    refq_worker *w = line->worker;
-    rqi_notice notice;
-    if (!rqi_lease_take(w->lease, line->index, &notice)) {
-        return;
-    }
-    if (notice.failed.code != REFQ_OK && !line->started) {
-        rqi_worker_fail(w, &notice.failed);
-        return;
-    }
-    if (notice.gone) {
-        rqi_line_reborn(line);
-        if (!w->draining) {
-            return;
-        }
-    }
-    if (notice.started) {
-        begin_claims(line);
-    }
-    line->ended = line->ended || (notice.ended && line->saying_bye);
-    line->recount = line->recount || notice.recount;
-    take_orders(line, &notice);
-}
-
-static void take_reload(rqi_line *line)
-{
-    refq_worker *w = line->worker;
-    if (rqi_line_renew_handlers(line)) {
-        rqi_lease_offer(w->lease, line->index, line->handlers);
-        line->hungry = true;
-        rqi_log(&w->o.log, REFQ_LOG_INFO, "event=reloaded queue=%s tasks=%zu", line->queue,
-                rqi_handlers_count(line->handlers));
-    }
-}
-
-static void take_quiet(refq_worker *w)
-{
-    pthread_mutex_lock(&w->lock);
-    bool quiet = w->quiet_asked;
-    pthread_mutex_unlock(&w->lock);
-    if (quiet != w->quiet) {
-        w->quiet = quiet;
-        rqi_log(&w->o.log, REFQ_LOG_INFO, "event=%s running=%zu", quiet ? "quiet" : "resumed",
-                w->running_n);
-        for (size_t i = 0; i < w->lines_n; i++) {
-            w->lines[i]->hungry = true;
-        }
-    }
-}
+/* --- Events ----------------------------------------------------------------------------------- */
 
 static void on_notify(evutil_socket_t fd, short what, void *arg)
 {
@@ -199,129 +101,29 @@ static void on_notify(evutil_socket_t fd, short what, void *arg)
     ssize_t n = read(fd, &count, sizeof count);
     (void)n;
     (void)what;
-    take_quiet(w);
-    for (size_t i = 0; i < w->lines_n; i++) {
-        take_notice(w->lines[i]);
-        take_reload(w->lines[i]);
-    }
-    rqi_claim_kick(w);
-}
-
-void refq_worker_quiet(refq_worker *worker, bool quiet)
-{
-    pthread_mutex_lock(&worker->lock);
-    worker->quiet_asked = quiet;
-    pthread_mutex_unlock(&worker->lock);
-    rqi_worker_wake(worker);
-}
-
-/* --- Stopping --------------------------------------------------------------------------------- */
-
-static void say_bye_when_done(rqi_line *line)
-{
-    if (line->saying_bye || line->held_n > 0 || line->calls > 0) {
-        return;
-    }
-    line->saying_bye = true;
-    if (line->started) {
-        rqi_lease_bye(line->worker->lease, line->index);
-    } else {
-        line->ended = true;
-    }
-}
-
-static void end_when_done(refq_worker *w)
-{
-    size_t ended = 0;
-    for (size_t i = 0; i < w->lines_n; i++) {
-        say_bye_when_done(w->lines[i]);
-        ended += w->lines[i]->ended;
-    }
-    if (ended == w->lines_n) {
-        (void)event_base_loopbreak(w->base);
-    }
-}
-
-void rqi_worker_drain(refq_worker *w)
-{
-    if (w->draining) {
-        return;
-    }
-    w->draining = true;
-    rqi_log(&w->o.log, REFQ_LOG_INFO, "event=draining running=%zu grace_ms=%lld", w->running_n,
-            (long long)w->o.grace_ms);
-    rqi_claim_arm(w->deadline, w->o.grace_ms);
+    rqi_notices_take(w);
     rqi_claim_kick(w);
 }
 
 static void on_stop(evutil_socket_t fd, short what, void *arg)
 {
-    refq_worker *w = arg;
     uint64_t count = 0;
     ssize_t n = read(fd, &count, sizeof count);
     (void)what;
-    w->stops += n == (ssize_t)sizeof count ? (unsigned)count : 1;
-    rqi_worker_drain(w);
-    if (w->stops > 1) {
-        stop_all(w, RQI_STOP_DRAIN);
-        rqi_claim_arm(w->deadline, AFTER_GRACE_MS);
-        w->stops = 2;
-    }
-    rqi_claim_kick(w);
+    rqi_drain_ask(arg, n == (ssize_t)sizeof count ? (unsigned)count : 1);
 }
 
-static size_t held_by_all(const refq_worker *w)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < w->lines_n; i++) {
-        n += w->lines[i]->held_n;
-    }
-    return n;
-}
-
-/* First the grace has run out, then the patience with what does not end or cannot be reported. */
 static void on_deadline(evutil_socket_t fd, short what, void *arg)
 {
-    refq_worker *w = arg;
     (void)fd;
     (void)what;
-    if (w->stops < 2) {
-        w->stops = 2;
-        rqi_log(&w->o.log, REFQ_LOG_WARN, "event=grace_over running=%zu", w->running_n);
-        stop_all(w, RQI_STOP_DRAIN);
-        rqi_claim_arm(w->deadline, AFTER_GRACE_MS);
-        return;
-    }
-    refq_error err;
-    (void)rqi_fail(&err, REFQ_ERR_TIMEOUT,
-                   "%zu attempts did not end or could not be reported; their tasks run again "
-                   "elsewhere when the lease is over",
-                   held_by_all(w));
-    rqi_worker_fail(w, &err);
+    rqi_drain_deadline(arg);
 }
 
-/* The process that starts programs has died: all is given back, and the worker ends. */
 static void on_broken(void *arg)
 {
-    refq_worker *w = arg;
-    if (w->failed.code != REFQ_OK) {
-        return;
-    }
-    (void)rqi_fail(&w->failed, REFQ_ERR_INTERNAL,
-                   "the process that starts programs (refq-keeper) has died; all tasks were given "
-                   "back, start the worker again");
-    rqi_log(&w->o.log, REFQ_LOG_ERROR, "event=keeper_lost held=%zu", held_by_all(w));
-    w->draining = true; /* at once: nothing more may be claimed */
-    rqi_claim_arm(w->deadline, w->o.grace_ms);
-    rqi_claim_kick(w);
+    rqi_drain_broken(arg);
 }
-
-void refq_worker_stop(refq_worker *worker)
-{
-    wake(worker->fd_stop);
-}
-
-/* --- Running ---------------------------------------------------------------------------------- */
 
 static void on_kick(evutil_socket_t fd, short what, void *arg)
 {
@@ -335,9 +137,11 @@ static void on_kick(evutil_socket_t fd, short what, void *arg)
     rqi_worker_tell_lease(w);
     rqi_health_publish(w);
     if (w->draining) {
-        end_when_done(w);
+        rqi_drain_look(w);
     }
 }
+
+/* --- Running ---------------------------------------------------------------------------------- */
 
 static refq_err make_events(refq_worker *w, refq_error *err)
 {

@@ -16,7 +16,8 @@
  *   intake.c from a claim to a running attempt       bell.c    waiting for work
  *   mine.c   after a lost reply: who holds what      setup.c   options and queues
  *   report.c how an attempt's end is told            orders.c  what comes by push
- *   notes.c  what it tells while it runs             worker.c  start and stop
+ *   notes.c  what it tells while it runs             drain.c   stopping
+ *   notices.c what other threads say                 worker.c  the loop
  */
 #ifndef RQI_WORK_WORKER_H
 #define RQI_WORK_WORKER_H
@@ -92,9 +93,6 @@ void rqi_worker_fail(refq_worker *w, const refq_error *err); /* ends the loop wi
 
 /* What the next beats will say. */
 void rqi_worker_tell_lease(refq_worker *w);
-
-/* Begins to stop, as refq_worker_stop() does. Repeating it changes nothing. */
-void rqi_worker_drain(refq_worker *w);
 
 /* mine.c: asks what Redis believes we hold; nothing else is sent until that is settled. */
 void rqi_mine_ask(rqi_line *line);
