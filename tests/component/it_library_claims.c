@@ -330,6 +330,20 @@ START_TEST(a_task_another_worker_offers_is_given_on)
 }
 END_TEST
 
+START_TEST(the_grace_of_a_task_that_ran_meanwhile_begins_anew)
+{
+    rqt_worker_begin("w1", "other");
+    rqt_queue_task(1, "echo", "normal", 0, "");
+    rqt_claim c = claim_one("w1");
+    ck_assert_str_eq(rqt_report("w1", &c, "unknown 0 60000"), "ok");
+    ck_assert_str_ne(rqt_record(1, "unknown_since"), "");
+    rqt_worker_begin("w2", "echo");
+    c = claim_one("w2");
+    ck_assert_str_eq(rqt_report("w2", &c, "release 0"), "ok");
+    ck_assert_str_eq(rqt_record(1, "unknown_since"), "");
+}
+END_TEST
+
 START_TEST(a_task_nobody_offers_fails_after_a_grace)
 {
     rqt_worker_begin("w1", "other");
@@ -676,6 +690,7 @@ static Suite *suite(void)
     tcase_add_test(t, a_worker_that_vanishes_with_many_taints_none_of_them);
     tcase_add_test(t, a_task_that_takes_three_workers_with_it_alone_is_poison);
     tcase_add_test(t, a_task_another_worker_offers_is_given_on);
+    tcase_add_test(t, the_grace_of_a_task_that_ran_meanwhile_begins_anew);
     tcase_add_test(t, a_task_nobody_offers_fails_after_a_grace);
     tcase_add_test(t, a_question_waits_for_its_answer_without_a_deadline);
     tcase_add_test(t, a_task_that_asks_can_be_cancelled);

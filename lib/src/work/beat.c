@@ -212,7 +212,7 @@ static void add_offers(rqi_cmd *cmd, const refq_handlers *set, rqi_buf *texts)
     for (size_t i = 0; i < n; i++) {
         rqi_buf_addf(&texts[0], i > 0 ? " %s" : "%s", rqi_handlers_at(set, i)->def.name);
     }
-    if (n > 0) {
+    if (set != NULL) {
         add_pair(cmd, "offers", rqi_buf_str(&texts[0]));
     }
     for (size_t i = 0; i < n; i++) {

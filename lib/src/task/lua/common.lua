@@ -246,7 +246,8 @@ end
 local function requeue(batch, hex, lane, delay, fields, unstarted)
   local P, key = batch.P, batch.P .. 'task:' .. hex
   lane = lane_of(lane)
-  call('HDEL', key, 'entry', 'worker', 'progress', 'message', unstarted and 'due_at' or 'start_by')
+  call('HDEL', key, 'entry', 'worker', 'progress', 'message', 'unknown_since',
+    unstarted and 'due_at' or 'start_by')
   fields[#fields + 1] = 'status'
   fields[#fields + 1] = 'pending'
   local entry = delay <= 0 and enqueue(P, lane, hex, true)
