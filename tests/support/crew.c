@@ -8,6 +8,7 @@
 #include <check.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 
@@ -20,9 +21,11 @@ static struct {
     struct {
         pid_t pid;
         duty duty;
+        bool may_give_up; /* at its start, which an outage met */
         char log[160];
     } slots[RQT_CREW_MAX];
     int serial;
+    bool outage;
 } crew;
 
 static void hire(int slot)
@@ -53,6 +56,7 @@ static void hire(int slot)
         .argv = argv, .out_path = crew.slots[slot].log, .err_path = crew.slots[slot].log};
     crew.slots[slot].pid = rqt_spawn(&spawn);
     crew.slots[slot].duty = AT_WORK;
+    crew.slots[slot].may_give_up = false;
 }
 
 void rqt_crew_start(const rqt_crew_options *options)
@@ -70,16 +74,42 @@ static bool ended(int slot, int *status)
     return waitpid(crew.slots[slot].pid, status, WNOHANG) == crew.slots[slot].pid;
 }
 
+static bool has_begun(int slot)
+{
+    return strstr(rqt_read(crew.slots[slot].log), "event=started") != NULL;
+}
+
+void rqt_crew_outage(bool on)
+{
+    crew.outage = on;
+    for (int i = 0; on && i < crew.o->size; i++) {
+        crew.slots[i].may_give_up = !has_begun(i);
+    }
+}
+
+static bool gave_up(int slot, int status)
+{
+    return crew.slots[slot].may_give_up && !has_begun(slot) && WIFEXITED(status) &&
+           WEXITSTATUS(status) == EXIT_FAILURE;
+}
+
+static void expect_excuse(int slot, int status)
+{
+    if (!gave_up(slot, status)) {
+        ck_abort_msg("worker %d ended by itself (wait status %d); its log:\n%s",
+                     (int)crew.slots[slot].pid, status, rqt_read(crew.slots[slot].log));
+    }
+}
+
 void rqt_crew_tend(void)
 {
     for (int i = 0; i < crew.o->size; i++) {
         int status = 0;
-        if (crew.slots[i].duty == GONE) {
+        if (crew.slots[i].duty == GONE && !crew.outage) {
             hire(i);
         } else if (crew.slots[i].duty == AT_WORK && ended(i, &status)) {
             crew.slots[i].duty = GONE;
-            ck_abort_msg("worker %d ended by itself (wait status %d); its log:\n%s",
-                         (int)crew.slots[i].pid, status, rqt_read(crew.slots[i].log));
+            expect_excuse(i, status);
         }
     }
 }

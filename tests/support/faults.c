@@ -11,6 +11,7 @@
 #include "support/dice.h"
 #include "support/history.h"
 #include "support/redis_fixture.h"
+#include "support/sentinels.h"
 #include "support/tasks.h"
 #include "support/wait.h"
 
@@ -42,6 +43,7 @@ struct kind {
     int max;
     void (*begin)(active *a);
     bool (*end)(active *a); /* false: not over yet; NULL: over when its time is */
+    bool (*can)(void);      /* whether it can act; NULL: always */
 };
 
 static struct {
@@ -185,24 +187,45 @@ static bool end_full(active *a)
     return true;
 }
 
+static void begin_failover(active *a)
+{
+    (void)a;
+    rqt_sentinels_cut_off();
+    faults.o.doom();
+    rqt_crew_outage(true);
+    rqt_sentinels_kill();
+}
+
+static bool end_failover(active *a)
+{
+    (void)a;
+    if (!rqt_sentinels_promoted()) {
+        return false;
+    }
+    rqt_crew_outage(false);
+    return true;
+}
+
 /* --- The table -------------------------------------------------------------------------------- */
 
 static const kind kinds[] = {
-    {"kill", "worker", 20, true, 0, 0, begin_kill, NULL},
-    {"freeze", "worker", 10, true, 320, 450, begin_freeze, end_freeze},
-    {"suspend", "worker", 10, true, 110, 260, begin_suspend, end_suspend},
-    {"nap", "none", 10, true, 10, 45, begin_freeze, end_freeze},
-    {"term", "worker", 10, true, 0, 0, begin_term, end_term},
-    {"restart", "none", 6, false, 0, 0, begin_restart, NULL},
-    {"flush", "none", 6, false, 0, 0, begin_flush, NULL},
-    {"destroy", "none", 8, false, 0, 0, begin_destroy, NULL},
-    {"cut", "none", 8, false, 0, 0, begin_cut, NULL},
-    {"pause", "none", 5, false, 120, 250, begin_pause, NULL},
-    {"sleep", "none", 5, false, 20, 150, begin_sleep, NULL},
-    {"skew", "none", 5, false, 30, 200, begin_skew, end_skew},
-    {"wall", "none", 5, false, 50, 200, begin_wall, end_wall},
-    {"full", "none", 5, false, 50, 200, begin_full, end_full},
-    {"truncate", "loss back=5000", 20, false, 0, 0, begin_truncate, NULL},
+    {"kill", "worker", 20, true, 0, 0, begin_kill, NULL, NULL},
+    {"freeze", "worker", 10, true, 320, 450, begin_freeze, end_freeze, NULL},
+    {"suspend", "worker", 10, true, 110, 260, begin_suspend, end_suspend, NULL},
+    {"nap", "none", 10, true, 10, 45, begin_freeze, end_freeze, NULL},
+    {"term", "worker", 10, true, 0, 0, begin_term, end_term, NULL},
+    {"restart", "none", 6, false, 0, 0, begin_restart, NULL, NULL},
+    {"flush", "none", 6, false, 0, 0, begin_flush, NULL, NULL},
+    {"destroy", "none", 8, false, 0, 0, begin_destroy, NULL, NULL},
+    {"cut", "none", 8, false, 0, 0, begin_cut, NULL, NULL},
+    {"pause", "none", 5, false, 120, 250, begin_pause, NULL, NULL},
+    {"sleep", "none", 5, false, 20, 150, begin_sleep, NULL, NULL},
+    {"skew", "none", 5, false, 30, 200, begin_skew, end_skew, NULL},
+    {"wall", "none", 5, false, 50, 200, begin_wall, end_wall, NULL},
+    {"full", "none", 5, false, 50, 200, begin_full, end_full, NULL},
+    {"truncate", "loss back=5000", 20, false, 0, 0, begin_truncate, NULL, NULL},
+    {"failover", "loss back=3000", 40, false, 0, 0, begin_failover, end_failover,
+     rqt_sentinels_ready},
 };
 
 enum { KINDS = sizeof kinds / sizeof kinds[0] };
@@ -296,6 +319,9 @@ static void draw_next(void)
     if (k->of_worker && (rqt_crew_pid(a.slot) == 0 || at_work() < 2)) {
         return;
     }
+    if (k->can != NULL && !k->can()) {
+        return;
+    }
     *place = a;
     begin(place);
 }
@@ -346,6 +372,15 @@ void rqt_faults_heal(void)
     bool healed = RQT_UNTIL(all_healed(), LEAVE_MS);
     ck_assert_msg(healed, "after %d ms a dismissed worker is still there", LEAVE_MS);
     rqt_crew_tend();
+}
+
+int rqt_faults_count(const char *name)
+{
+    int n = 0;
+    for (size_t i = 0; i < KINDS; i++) {
+        n += strcmp(kinds[i].name, name) == 0 ? counts[i] : 0;
+    }
+    return n;
 }
 
 void rqt_faults_print(void)

@@ -17,6 +17,8 @@
  *     wall      the workers' wall clocks jump, and back
  *     full      the server has no memory for new tasks
  *     truncate  restart, and what was written last is lost (only when asked for)
+ *     failover  the primary is killed while its replica lags behind, and Sentinel promotes the
+ *               replica (only when asked for; see sentinels.h, which must have been started)
  *
  * A suspended worker, like a suspended machine, does not notice: it reports what it had to report
  * while others run the same tasks.
@@ -37,6 +39,7 @@ typedef struct rqt_faults_options {
     rqt_offsets *clocks; /* the workers' */
     int crew;            /* workers */
     int64_t gap_ms;      /* between two faults, on average */
+    void (*doom)(void);  /* called when what the server accepts now will be lost by a failover */
 } rqt_faults_options;
 
 /* False when a name is unknown; why is then printed. */
@@ -48,6 +51,9 @@ void rqt_faults_step(void);
 
 /* Ends all faults that act; returns when everything is well again. */
 void rqt_faults_heal(void);
+
+/* How often so far. */
+int rqt_faults_count(const char *name);
 
 /* One line for each kind: how often. */
 void rqt_faults_print(void);

@@ -17,8 +17,8 @@
 
 static struct {
     char dir[64];
-    char socket[96];
-    char url[112];
+    char socket[112];
+    char url[128];
     const char *argv[ARGS_MAX];
     pid_t pid;
     redisContext *context;
@@ -140,9 +140,11 @@ void rqt_redis_revive(void)
     wait_until_up();
 }
 
-void rqt_redis_adopt(pid_t pid)
+void rqt_redis_adopt(pid_t pid, const char *socket, const char *url)
 {
     server.pid = pid;
+    (void)snprintf(server.socket, sizeof server.socket, "%s", socket);
+    (void)snprintf(server.url, sizeof server.url, "%s", url);
     wait_until_up();
 }
 

@@ -22,8 +22,9 @@ void rqt_redis_restart(int signal);
 void rqt_redis_kill(void);
 void rqt_redis_revive(void);
 
-/* From now on that server is the fixture's: one that already listens at its socket. */
-void rqt_redis_adopt(pid_t pid);
+/* From now on that server is the fixture's, whose own was killed: its socket, and the URL at which
+ * programs find it. */
+void rqt_redis_adopt(pid_t pid, const char *socket, const char *url);
 
 const char *rqt_redis_url(void); /* "unix:///tmp/..." */
 const char *rqt_redis_dir(void); /* the temporary folder; removed by rqt_redis_stop() */

@@ -20,6 +20,7 @@
 #include "support/history_observe.h"
 #include "support/proc.h"
 #include "support/redis_fixture.h"
+#include "support/sentinels.h"
 #include "support/tasks.h"
 #include "support/wait.h"
 
@@ -32,7 +33,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -43,6 +43,9 @@ enum {
     SLOTS = 16,
     SETTLE_MS = 120000,
     STORIES = 5,
+    DOOMED = 10,   /* tasks of one loss that are lost for certain */
+    FAILOVERS = 2, /* at least */
+    RETURN_MS = 30000,
     BEHIND_S = 180 /* how much longer than planned producers may take */
 };
 
@@ -61,6 +64,8 @@ static struct {
     rqt_offsets *clocks;
     pid_t producers[PRODUCERS];
     rqt_crew_options crew;
+    int failovers; /* wanted */
+    size_t doomed; /* tasks */
 } run;
 
 static const char *const one_version[] = {RQT_CHAOS_WORKER_PATH, NULL};
@@ -76,9 +81,10 @@ static void open_clocks(void)
     (void)close(fd);
 }
 
-static void open_run(const char *const *redis, const char *const *programs)
+static void open_run(const char *const *programs)
 {
-    rqt_redis_start(redis);
+    run.failovers = 0;
+    run.doomed = 0;
     (void)snprintf(run.history, sizeof run.history, "%s/history", rqt_redis_dir());
     (void)snprintf(run.clocks_path, sizeof run.clocks_path, "%s/clocks", rqt_redis_dir());
     run.fd = rqt_history_open(run.history);
@@ -150,6 +156,43 @@ static bool all_produced(void)
     return all;
 }
 
+/* --- Living through --------------------------------------------------------------------------- */
+
+/* A task that is not there yet. Its arguments make each handler succeed at once. */
+static void submit(refq_client *client, const refq_ref *ref, const char *name, int64_t retries)
+{
+    char text[REFQ_REF_MAX + 1];
+    refq_error err = {0};
+    refq_submitted done;
+    refq_spec spec = {.struct_size = sizeof spec,
+                      .ref = *ref,
+                      .task = name,
+                      .max_retries = retries == 0 ? REFQ_NO_RETRIES : (int)retries};
+    (void)refq_ref_format(ref, text);
+    rqt_history_add(run.fd, RQT_SUBMIT, text, 0, NULL, "task=%s retries=%lld", name,
+                    (long long)retries);
+    ck_assert_msg(refq_client_submit(client, &spec, &done, &err) == REFQ_OK, "%s", err.text);
+    ck_assert_str_eq(done.ref.hex, ref->hex);
+    ck_assert(!done.existed);
+    rqt_history_add(run.fd, RQT_ACCEPTED, text, 0, NULL, "as=%s existed=0", text);
+}
+
+/* Tasks that the server accepts, and is about to forget. By a new client, which connects at once:
+ * one that lost its connection would wait, and a fault that should end meanwhile would act for too
+ * long.
+ */
+static void submit_doomed(void)
+{
+    rqt_client_end();
+    for (int i = 0; i < DOOMED; i++) {
+        refq_ref ref;
+        refq_error err = {0};
+        ck_assert_int_eq(refq_ref_make(RQT_QUEUE, &ref, &err), REFQ_OK);
+        submit(rqt_client(), &ref, "quick", 1);
+    }
+    run.doomed += DOOMED;
+}
+
 static void start_faults(const char *names, int64_t gap_ms)
 {
     rqt_faults_options o = {.seed = options.seed,
@@ -158,14 +201,15 @@ static void start_faults(const char *names, int64_t gap_ms)
                             .lease_ms = LEASE_MS,
                             .clocks = run.clocks,
                             .crew = CREW,
-                            .gap_ms = gap_ms};
+                            .gap_ms = gap_ms,
+                            .doom = submit_doomed};
     rqt_faults_start(&o);
 }
 
 static bool step(void)
 {
     rqt_faults_step();
-    return all_produced();
+    return all_produced() && rqt_faults_count("failover") >= run.failovers;
 }
 
 static void settle(void)
@@ -175,8 +219,8 @@ static void settle(void)
     (void)printf("idle %lld ms after the last fault\n", (long long)(rqt_now_ms() - since));
 }
 
-/* Faults until all is submitted, then peace until all is done. midway, when there is one, is called
- * once in the middle. */
+/* Faults until all is submitted (and there were enough failovers), then peace until all is done.
+ * midway, when there is one, is called once in the middle. */
 static void live_through(const char *names, int64_t gap_ms, void (*midway)(void))
 {
     start_producers();
@@ -186,7 +230,7 @@ static void live_through(const char *names, int64_t gap_ms, void (*midway)(void)
         midway();
     }
     bool produced = RQT_UNTIL(step(), (options.seconds + BEHIND_S) * 1000);
-    ck_assert_msg(produced, "the producers are not done in time:\n%s", read_log());
+    ck_assert_msg(produced, "the producers, or the faults, are not done in time:\n%s", read_log());
     rqt_faults_heal();
     rqt_faults_print();
     settle();
@@ -248,7 +292,7 @@ static void judge(void)
                   (unsigned long long)options.seed, run.history);
 }
 
-static void close_run(void)
+static void end_run(void)
 {
     for_each_task(look_at_last);
     rqt_crew_end();
@@ -257,6 +301,11 @@ static void close_run(void)
     judge();
     (void)close(run.fd);
     (void)munmap(run.clocks, sizeof *run.clocks);
+}
+
+static void close_run(void)
+{
+    end_run();
     rqt_redis_stop();
 }
 
@@ -266,7 +315,8 @@ static const char *const durable[] = {"--appendonly", "yes", "--appendfsync", "a
 
 START_TEST(nothing_is_lost)
 {
-    open_run(durable, one_version);
+    rqt_redis_start(durable);
+    open_run(one_version);
     live_through(NULL, 700, NULL);
     close_run();
 }
@@ -277,7 +327,8 @@ START_TEST(two_versions_share_a_queue)
 {
     static const char *const both[] = {RQT_CHAOS_WORKER_PATH, RQT_CHAOS_OTHER_WORKER_PATH, NULL};
     shorten();
-    open_run(durable, both);
+    rqt_redis_start(durable);
+    open_run(both);
     live_through("kill,freeze,suspend,term,flush,restart,cut", 700, NULL);
     redisReply *libraries = rqt_redis("FUNCTION LIST LIBRARYNAME refq_*");
     ck_assert_uint_eq(libraries->elements, 2);
@@ -295,38 +346,6 @@ static bool is_own(const rqt_event *e)
     char as[REFQ_REF_MAX + 1] = "";
     return e->kind == RQT_ACCEPTED && rqt_event_text(e, "as", as, sizeof as) &&
            strcmp(as, e->ref) == 0;
-}
-
-/* A task that is not there yet. Its arguments make each handler succeed at once. */
-static void submit(refq_client *client, const refq_ref *ref, const char *name, int64_t retries)
-{
-    char text[REFQ_REF_MAX + 1];
-    refq_error err = {0};
-    refq_submitted done;
-    refq_spec spec = {.struct_size = sizeof spec,
-                      .ref = *ref,
-                      .task = name,
-                      .max_retries = retries == 0 ? REFQ_NO_RETRIES : (int)retries};
-    (void)refq_ref_format(ref, text);
-    rqt_history_add(run.fd, RQT_SUBMIT, text, 0, NULL, "task=%s retries=%lld", name,
-                    (long long)retries);
-    ck_assert_msg(refq_client_submit(client, &spec, &done, &err) == REFQ_OK, "%s", err.text);
-    ck_assert_str_eq(done.ref.hex, ref->hex);
-    ck_assert(!done.existed);
-    rqt_history_add(run.fd, RQT_ACCEPTED, text, 0, NULL, "as=%s existed=0", text);
-}
-
-enum { DOOMED = 10 };
-
-/* Tasks that the server accepts, and is about to forget. */
-static void submit_doomed(void)
-{
-    for (int i = 0; i < DOOMED; i++) {
-        refq_ref ref;
-        refq_error err = {0};
-        ck_assert_int_eq(refq_ref_make(RQT_QUEUE, &ref, &err), REFQ_OK);
-        submit(rqt_client(), &ref, "quick", 1);
-    }
 }
 
 /* An accepted task that the server has forgotten is "not found", and submitted under the same
@@ -360,7 +379,7 @@ static void mend_losses(void)
     lost = 0;
     for_each_task(mend_if_lost);
     (void)printf("%zu accepted tasks were lost, and submitted again\n", lost);
-    ck_assert_uint_ge(lost, DOOMED);
+    ck_assert_uint_ge(lost, run.doomed);
     settle();
     rqt_audit(RQT_QUEUE);
 }
@@ -382,7 +401,8 @@ START_TEST(a_server_that_forgets_is_survived)
     static const char *const forgetful[] = {"--appendonly", "yes", "--appendfsync", "everysec",
                                             NULL};
     shorten();
-    open_run(forgetful, one_version);
+    rqt_redis_start(forgetful);
+    open_run(one_version);
     live_through("truncate,kill,nap", 1500, cut_the_power);
     mend_losses();
     close_run();
@@ -391,77 +411,20 @@ END_TEST
 
 /* --- Failover --------------------------------------------------------------------------------- */
 
-static struct {
-    char socket[128];
-    char dir[128];
-    pid_t pid;
-} replica;
-
-static redisContext *ask_replica(const char *socket)
+START_TEST(failovers_by_sentinel_are_survived)
 {
-    redisContext *c = redisConnectUnix(socket);
-    ck_assert(c != NULL && c->err == 0);
-    return c;
-}
-
-static bool replica_is_up(void)
-{
-    redisContext *c = redisConnectUnix(replica.socket);
-    redisReply *r = c != NULL && c->err == 0 ? redisCommand(c, "INFO replication") : NULL;
-    bool up = r != NULL && r->str != NULL && strstr(r->str, "master_link_status:up") != NULL;
-    if (r != NULL) {
-        freeReplyObject(r);
-    }
-    if (c != NULL) {
-        redisFree(c);
-    }
-    return up;
-}
-
-static void start_replica(void)
-{
-    char log[160];
-    char of[64];
-    int port = rqt_free_port();
-    rqt_redis_do("CONFIG SET bind 127.0.0.1 port %d", port);
-    (void)snprintf(of, sizeof of, "127.0.0.1 %d", port);
-    (void)snprintf(replica.dir, sizeof replica.dir, "%s/replica", rqt_redis_dir());
-    (void)snprintf(replica.socket, sizeof replica.socket, "%s/replica.sock", rqt_redis_dir());
-    (void)snprintf(log, sizeof log, "%s/replica.log", rqt_redis_dir());
-    ck_assert_int_eq(mkdir(replica.dir, 0700), 0);
-    const char *argv[] = {"redis-server", "--port",      "0", "--unixsocket",
-                          replica.socket, "--save",      "",  "--dir",
-                          replica.dir,    "--replicaof", of,  "--repl-diskless-load",
-                          "swapdb",       NULL};
-    rqt_spawn_options spawn = {.argv = argv, .out_path = log, .err_path = log};
-    replica.pid = rqt_spawn(&spawn);
-    ck_assert_msg(RQT_UNTIL(replica_is_up(), 20000), "%s", rqt_read(log));
-}
-
-/* The replica is cut off, a little later the primary dies, and its clients find the replica. */
-static void fail_over(void)
-{
-    rqt_history_add(run.fd, RQT_FAULT, NULL, 0, NULL,
-                    "id=900001 name=failover target=0 reach=loss back=3000");
-    redisContext *c = ask_replica(replica.socket);
-    freeReplyObject(redisCommand(c, "REPLICAOF NO ONE"));
-    redisFree(c);
-    submit_doomed();
-    rqt_redis_kill();
-    ck_assert_int_eq(rename(replica.socket, rqt_redis_url() + strlen("unix://")), 0);
-    rqt_redis_adopt(replica.pid);
-    rqt_history_add(run.fd, RQT_HEALED, NULL, 0, NULL, "id=900001");
-}
-
-START_TEST(a_failover_is_survived)
-{
-    static const char *const with_replica[] = {"--repl-diskless-sync-delay", "0", NULL};
     shorten();
-    open_run(with_replica, one_version);
-    start_replica();
-    live_through("kill,nap,cut", 1500, fail_over);
+    rqt_redis_start(NULL);
+    rqt_sentinels_start();
+    open_run(one_version);
+    run.failovers = options.faults == NULL ? FAILOVERS : 0;
+    live_through("failover,kill,nap,cut", 1000, NULL);
+    ck_assert_msg(RQT_UNTIL(rqt_sentinels_ready(), RETURN_MS),
+                  "the killed primary is no replica after %d ms", RETURN_MS);
     mend_losses();
-    close_run();
+    end_run();
+    rqt_sentinels_stop();
+    rqt_redis_stop();
 }
 END_TEST
 
@@ -473,7 +436,7 @@ static const struct {
 } runs[] = {{"always", &nothing_is_lost},
             {"versions", &two_versions_share_a_queue},
             {"loss", &a_server_that_forgets_is_survived},
-            {"failover", &a_failover_is_survived}};
+            {"failover", &failovers_by_sentinel_are_survived}};
 
 static int64_t number_of(const char *text)
 {
