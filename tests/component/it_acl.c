@@ -301,7 +301,7 @@ START_TEST(an_operator_can_operate)
     ck_assert_msg(strstr(found, "may do all that clients need") != NULL, "%s", found);
     ck_assert_ptr_null(strstr(found, "let this user"));
     (void)expect(RQT_REFQ("dead", "replay", ref), 0);
-    (void)expect(RQT_REFQ("dead", "purge", ref, "--yes"), 0);
+    (void)expect(RQT_REFQ("dead", "purge", "--all", "-q", "docs", "--yes"), 0);
     (void)expect(RQT_REFQ("cleanup", "-q", "docs", "--older-than", "0", "--yes"), 0);
     (void)expect(RQT_REFQ("workers", "quiet", "-q", "docs", "--all"), 0);
     rqt_fleet_stop(worker);
