@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * DESIGN. Not libevent's evhttp: it bounds neither the number of connections nor
- * the time a client may take for one, and answers other methods with 501. What
- * probes need is little: a request line and headers that are skipped; then an
- * answer, and the connection is closed. A request's body is not read, but what is
- * on its way is taken for a moment after the answer, or the kernel would reset
- * the connection and the client might never see the answer.
+ * DESIGN. libevent's evhttp reads the requests and writes the answers. Two bounds
+ * it does not have are kept here: how many connections there are at a time, and
+ * how long one lasts altogether (its own timeout starts anew with every byte). It
+ * does not tell when it ends a connection that made no complete request, so each
+ * connection's bufferevent, and with it the socket, is held once more from here:
+ * until evhttp tells of its end, or else until the deadline. A held socket is a
+ * counted one, so the count is never below what is open. And a client whose
+ * request was refused half-way can read why: a socket that is closed with input
+ * left would be reset.
  */
 #include "http.h"
 
@@ -14,21 +17,22 @@
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/event.h>
+#include <event2/http.h>
 #include <event2/listener.h>
 #include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #define AGAIN_S 1 /* after no connection could be accepted, for want of descriptors */
 
 typedef struct connection {
-    rqi_http *http; /* borrowed */
-    struct bufferevent *bev;
+    rqi_http *http;          /* borrowed */
+    struct bufferevent *bev; /* one reference; evhttp has another */
     struct event *deadline;
-    bool answered;
+    bool watched; /* evhttp will tell of its end */
     TAILQ_ENTRY(connection) link;
 } connection;
 
@@ -36,220 +40,202 @@ struct rqi_http {
     struct event_base *base;
     rqi_http_answer *answer;
     void *arg;
-    struct evconnlistener *listener;
+    struct evhttp *server;
+    struct evconnlistener *listener; /* the server's; NULL = none */
     struct event *again;
     TAILQ_HEAD(, connection) connections;
     size_t n;
 };
 
+/* evhttp takes the listener's argument for itself, so this is how the failure to accept is told
+ * whom it concerns. One server a process. */
+static rqi_http *serving;
+
 /* --- Connections ------------------------------------------------------------------------------ */
+
+static void listen_if_room(rqi_http *h)
+{
+    if (h->listener != NULL && h->n < RQI_HTTP_CONNECTIONS) {
+        (void)evconnlistener_enable(h->listener);
+    }
+}
 
 static void connection_free(connection *c)
 {
     rqi_http *h = c->http;
     TAILQ_REMOVE(&h->connections, c, link);
     if (h->n-- == RQI_HTTP_CONNECTIONS) {
-        (void)evconnlistener_enable(h->listener);
+        listen_if_room(h);
     }
-    if (c->bev != NULL) {
-        bufferevent_free(c->bev);
-    }
-    if (c->deadline != NULL) {
-        event_free(c->deadline);
-    }
+    (void)bufferevent_decref(c->bev);
+    event_free(c->deadline);
     free(c);
 }
 
+/* evhttp sees the end of the input and lets go of the connection. */
 static void on_deadline(evutil_socket_t fd, short what, void *arg)
 {
+    connection *c = arg;
     (void)fd;
     (void)what;
+    (void)shutdown(bufferevent_getfd(c->bev), SHUT_RDWR);
+    if (!c->watched) {
+        connection_free(c);
+    }
+}
+
+static void on_closed(struct evhttp_connection *from, void *arg)
+{
+    (void)from;
     connection_free(arg);
 }
 
-static void on_event(struct bufferevent *bev, short what, void *arg)
+static connection *connection_new(rqi_http *h, struct bufferevent *bev)
 {
-    (void)bev;
-    (void)what;
-    connection_free(arg);
+    static const struct timeval patience = {.tv_sec = RQI_HTTP_PATIENCE_S};
+    connection *c = calloc(1, sizeof *c);
+    struct event *deadline = c != NULL ? evtimer_new(h->base, on_deadline, c) : NULL;
+    if (deadline == NULL || evtimer_add(deadline, &patience) != 0) {
+        if (deadline != NULL) {
+            event_free(deadline);
+        }
+        free(c);
+        return NULL;
+    }
+    *c = (connection){.http = h, .bev = bev, .deadline = deadline};
+    bufferevent_incref(bev);
+    return c;
 }
 
-/* The answer is with the kernel. */
-static void on_written(struct bufferevent *bev, void *arg)
+/* For a connection that was accepted. Without memory for the bounds, evhttp makes a bufferevent
+ * of its own: that one connection is served without them. */
+static struct bufferevent *on_accepted(struct event_base *base, void *arg)
 {
-    const connection *c = arg;
-    if (c->answered) {
-        (void)shutdown(bufferevent_getfd(bev), SHUT_WR);
+    rqi_http *h = arg;
+    struct bufferevent *bev = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
+    connection *c = bev != NULL ? connection_new(h, bev) : NULL;
+    if (c == NULL) {
+        if (bev != NULL) {
+            bufferevent_free(bev);
+        }
+        return NULL;
+    }
+    TAILQ_INSERT_TAIL(&h->connections, c, link);
+    if (++h->n == RQI_HTTP_CONNECTIONS) {
+        (void)evconnlistener_disable(h->listener);
+    }
+    return bev;
+}
+
+static void watch_end(rqi_http *h, struct evhttp_connection *of)
+{
+    const struct bufferevent *bev = evhttp_connection_get_bufferevent(of);
+    connection *c = NULL;
+    TAILQ_FOREACH(c, &h->connections, link)
+    {
+        if (c->bev == bev) {
+            c->watched = true;
+            evhttp_connection_set_closecb(of, on_closed, c);
+            return;
+        }
     }
 }
 
 /* --- Requests --------------------------------------------------------------------------------- */
 
-static const struct {
-    int status;
-    const char *reason;
-} reasons[] = {
-    {200, "OK"},
-    {400, "Bad Request"},
-    {404, "Not Found"},
-    {405, "Method Not Allowed"},
-    {431, "Request Header Fields Too Large"},
-    {503, "Service Unavailable"},
-};
-
-static const char *reason_of(int status)
+static void respond(struct evhttp_request *req, int status, const char *type, const rqi_buf *body)
 {
-    for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++) {
-        if (reasons[i].status == status) {
-            return reasons[i].reason;
-        }
+    char len[24];
+    struct evkeyvalq *headers = evhttp_request_get_output_headers(req);
+    (void)snprintf(len, sizeof len, "%zu", body->len);
+    (void)evhttp_add_header(headers, "Content-Type", type);
+    (void)evhttp_add_header(headers, "Content-Length", len);
+    (void)evhttp_add_header(headers, "Cache-Control", "no-store");
+    (void)evhttp_add_header(headers, "Connection", "close");
+    if (evhttp_request_get_command(req) != EVHTTP_REQ_HEAD) {
+        (void)evbuffer_add(evhttp_request_get_output_buffer(req), rqi_buf_str(body), body->len);
     }
-    return "Unknown";
+    evhttp_send_reply(req, status, NULL, NULL);
 }
 
-static void respond(connection *c, int status, const char *type, const rqi_buf *body, bool head)
+static int method_not_allowed(struct evhttp_request *req, rqi_buf *body)
 {
-    struct evbuffer *out = bufferevent_get_output(c->bev);
-    c->answered = true;
-    (void)evbuffer_add_printf(out,
-                              "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n"
-                              "Cache-Control: no-store\r\n%sConnection: close\r\n\r\n",
-                              status, reason_of(status), type, body->len,
-                              status == 405 ? "Allow: GET, HEAD\r\n" : "");
-    if (!head) {
-        (void)evbuffer_add(out, rqi_buf_str(body), body->len);
+    (void)evhttp_add_header(evhttp_request_get_output_headers(req), "Allow", "GET, HEAD");
+    rqi_buf_adds(body, "Method Not Allowed\n");
+    return HTTP_BADMETHOD;
+}
+
+static int page(const rqi_http *h, const struct evhttp_request *req, rqi_buf *body,
+                const char **ret_type)
+{
+    const char *path = evhttp_uri_get_path(evhttp_request_get_evhttp_uri(req));
+    int status = h->answer(h->arg, path != NULL ? path : "", body, ret_type);
+    if (status == HTTP_NOTFOUND) {
+        rqi_buf_adds(body, "Not Found\n");
     }
+    return status;
 }
 
-static void refuse(connection *c, int status, bool head)
+static void on_request(struct evhttp_request *req, void *arg)
 {
-    rqi_buf body = {0};
-    rqi_buf_addf(&body, "%s\n", reason_of(status));
-    respond(c, status, "text/plain", &body, head);
-    rqi_buf_done(&body);
-}
-
-static void answer(connection *c, char *path, bool head)
-{
-    rqi_http *h = c->http;
+    rqi_http *h = arg;
     rqi_buf body = {0};
     const char *type = "text/plain";
-    path[strcspn(path, "?#")] = '\0';
-    int status = h->answer(h->arg, path, &body, &type);
-    if (status == 404) {
-        refuse(c, status, head);
-    } else {
-        respond(c, status, type, &body, head);
-    }
+    watch_end(h, evhttp_request_get_connection(req));
+    bool known = (evhttp_request_get_command(req) & (EVHTTP_REQ_GET | EVHTTP_REQ_HEAD)) != 0;
+    int status = known ? page(h, req, &body, &type) : method_not_allowed(req, &body);
+    respond(req, status, type, &body);
     rqi_buf_done(&body);
-}
-
-/* "GET /path HTTP/1.1": cuts the line into its words. */
-static bool cut_line(char *line, char *words[3])
-{
-    for (size_t i = 0; i < 3; i++) {
-        words[i] = line;
-        line += strcspn(line, " ");
-        if (line == words[i] || (*line == '\0') != (i == 2)) {
-            return false;
-        }
-        *line++ = '\0';
-    }
-    return words[1][0] == '/' && strncmp(words[2], "HTTP/1.", 7) == 0;
-}
-
-static void handle(connection *c, char *line)
-{
-    char *words[3];
-    if (!cut_line(line, words)) {
-        refuse(c, 400, false);
-        return;
-    }
-    bool head = strcmp(words[0], "HEAD") == 0;
-    if (head || strcmp(words[0], "GET") == 0) {
-        answer(c, words[1], head);
-    } else {
-        refuse(c, 405, false);
-    }
-}
-
-static bool head_is_complete(struct evbuffer *in)
-{
-    return evbuffer_search(in, "\r\n\r\n", 4, NULL).pos >= 0 ||
-           evbuffer_search(in, "\n\n", 2, NULL).pos >= 0;
-}
-
-static void on_read(struct bufferevent *bev, void *arg)
-{
-    connection *c = arg;
-    struct evbuffer *in = bufferevent_get_input(bev);
-    if (!c->answered && head_is_complete(in)) {
-        char *line = evbuffer_readln(in, NULL, EVBUFFER_EOL_CRLF);
-        handle(c, line != NULL ? line : (char[]){""});
-        free(line);
-    } else if (!c->answered && evbuffer_get_length(in) >= RQI_HTTP_HEAD_MAX) {
-        refuse(c, 431, false);
-    }
-    if (c->answered) {
-        (void)evbuffer_drain(in, evbuffer_get_length(in));
-    }
 }
 
 /* --- Listening -------------------------------------------------------------------------------- */
-
-static bool open_connection(connection *c, evutil_socket_t fd)
-{
-    static const struct timeval patience = {.tv_sec = RQI_HTTP_PATIENCE_S};
-    c->bev = bufferevent_socket_new(c->http->base, fd, BEV_OPT_CLOSE_ON_FREE);
-    if (c->bev == NULL) {
-        (void)close(fd);
-        return false;
-    }
-    c->deadline = evtimer_new(c->http->base, on_deadline, c);
-    bufferevent_setcb(c->bev, on_read, on_written, on_event, c);
-    bufferevent_setwatermark(c->bev, EV_READ, 0, RQI_HTTP_HEAD_MAX);
-    return c->deadline != NULL && evtimer_add(c->deadline, &patience) == 0 &&
-           bufferevent_enable(c->bev, EV_READ | EV_WRITE) == 0;
-}
-
-static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *from,
-                      int len, void *arg)
-{
-    rqi_http *h = arg;
-    (void)from;
-    (void)len;
-    connection *c = calloc(1, sizeof *c);
-    if (c == NULL) {
-        (void)close(fd);
-        return;
-    }
-    c->http = h;
-    TAILQ_INSERT_TAIL(&h->connections, c, link);
-    if (++h->n == RQI_HTTP_CONNECTIONS) {
-        (void)evconnlistener_disable(listener);
-    }
-    if (!open_connection(c, fd)) {
-        connection_free(c);
-    }
-}
 
 /* Without a pause the loop would spin: the connection that could not be accepted stays ready. */
 static void on_accept_failed(struct evconnlistener *listener, void *arg)
 {
     static const struct timeval pause = {.tv_sec = AGAIN_S};
-    rqi_http *h = arg;
+    (void)arg;
     (void)evconnlistener_disable(listener);
-    (void)evtimer_add(h->again, &pause);
+    (void)evtimer_add(serving->again, &pause);
 }
 
 static void on_again(evutil_socket_t fd, short what, void *arg)
 {
-    rqi_http *h = arg;
     (void)fd;
     (void)what;
-    if (h->n < RQI_HTTP_CONNECTIONS) {
-        (void)evconnlistener_enable(h->listener);
+    listen_if_room(arg);
+}
+
+static void set_up(rqi_http *h)
+{
+    evhttp_set_bevcb(h->server, on_accepted, h);
+    evhttp_set_gencb(h->server, on_request, h);
+    evhttp_set_allowed_methods(h->server, UINT16_MAX); /* the others are answered here */
+    evhttp_set_max_headers_size(h->server, RQI_HTTP_HEAD_MAX);
+    evhttp_set_max_body_size(h->server, RQI_HTTP_HEAD_MAX);
+}
+
+static bool start(rqi_http *h, int fd)
+{
+    h->again = evtimer_new(h->base, on_again, h);
+    h->server = evhttp_new(h->base);
+    if (h->again == NULL || h->server == NULL) {
+        return false;
     }
+    set_up(h);
+    struct evconnlistener *l =
+        evconnlistener_new(h->base, NULL, NULL, LEV_OPT_CLOSE_ON_EXEC, 0, fd);
+    if (l == NULL) {
+        return false;
+    }
+    serving = h;
+    evconnlistener_set_error_cb(l, on_accept_failed);
+    if (evhttp_bind_listener(h->server, l) == NULL) {
+        evconnlistener_free(l);
+        return false;
+    }
+    h->listener = l;
+    return true;
 }
 
 refq_err rqi_http_new(struct event_base *base, int fd, rqi_http_answer *answer_fn, void *arg,
@@ -263,13 +249,10 @@ refq_err rqi_http_new(struct event_base *base, int fd, rqi_http_answer *answer_f
     h->answer = answer_fn;
     h->arg = arg;
     TAILQ_INIT(&h->connections);
-    h->again = evtimer_new(base, on_again, h);
-    h->listener = evconnlistener_new(base, on_accept, h, LEV_OPT_CLOSE_ON_EXEC, 0, fd);
-    if (h->again == NULL || h->listener == NULL) {
+    if (!start(h, fd)) {
         rqi_http_free(h);
         return rqi_fail(err, REFQ_ERR_NOMEM, "cannot serve health over HTTP: out of memory");
     }
-    evconnlistener_set_error_cb(h->listener, on_accept_failed);
     *ret = h;
     return REFQ_OK;
 }
@@ -280,11 +263,13 @@ void rqi_http_free(rqi_http *h)
     if (h == NULL) {
         return;
     }
+    serving = NULL;
+    h->listener = NULL; /* goes with the server, before the connections do */
+    if (h->server != NULL) {
+        evhttp_free(h->server);
+    }
     while ((c = TAILQ_FIRST(&h->connections)) != NULL) {
         connection_free(c);
-    }
-    if (h->listener != NULL) {
-        evconnlistener_free(h->listener);
     }
     if (h->again != NULL) {
         event_free(h->again);

@@ -6,7 +6,7 @@
 #include "base/buf.h"
 
 #define RQI_HTTP_CONNECTIONS 32   /* at a time; more wait in the kernel */
-#define RQI_HTTP_HEAD_MAX    8192 /* bytes of a request without its body */
+#define RQI_HTTP_HEAD_MAX    8192 /* bytes of a request's head; as many of its body */
 #define RQI_HTTP_PATIENCE_S  5    /* for all of a connection */
 
 struct event_base;
@@ -16,7 +16,7 @@ typedef struct rqi_http rqi_http;
  * path is without what follows a '?'. */
 typedef int rqi_http_answer(void *arg, const char *path, rqi_buf *body, const char **ret_type);
 
-/* Serves on a listening, non-blocking socket, which is borrowed. For one thread. */
+/* Serves on a listening, non-blocking socket, which is borrowed. One a process, for one thread. */
 refq_err rqi_http_new(struct event_base *base, int fd, rqi_http_answer *answer, void *arg,
                       rqi_http **ret, refq_error *err);
 
