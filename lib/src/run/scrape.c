@@ -23,8 +23,9 @@
 #include <time.h>
 
 #define PATTERN_MAX   256
-#define COUNTS_MAX    1000 /* product of all repetition counts of a pattern; a + counts 2 */
-#define LINES_A_CHUNK 64   /* that are looked at */
+#define COUNT_MAX     1000 /* of the only repetition of a pattern; a + counts 2, {3,} counts 4 */
+#define COUNTS_MAX    64 /* product of several: glibc takes seconds for 400 of what may be empty */
+#define LINES_A_CHUNK 64 /* that are looked at */
 #define COSTLY_US     2000 /* of CPU time for one chunk */
 #define PAUSE_FACTOR  20
 #define DIGITS_MAX    15
@@ -60,20 +61,25 @@ static unsigned long count_of(const char *repetition)
     }
     char *end = NULL;
     unsigned long low = strtoul(repetition + 1, &end, 10);
+    bool open = *end == ',' && end[1] == '}';
     unsigned long high = *end == ',' ? strtoul(end + 1, NULL, 10) : low;
     unsigned long count = high > low ? high : low;
-    return count > COUNTS_MAX ? COUNTS_MAX + 1 : count > 0 ? count : 1;
+    count = count > COUNT_MAX ? COUNT_MAX + 1 : count > 0 ? count : 1;
+    return open ? count + 1 : count;
 }
 
-/* What the counts of all repetitions multiply to, or more than COUNTS_MAX. Those that stand side by
- * side only add up, but telling them apart would take a parser. */
-static unsigned long product_of_counts(const char *pattern)
+/* How much the counts of all repetitions may multiply to, when they multiply to more; 0 when they
+ * do not. Those that stand side by side only add up, but telling them apart would take a parser. */
+static unsigned long exceeded_bound(const char *pattern)
 {
     unsigned long product = 1;
-    for (; (pattern = strpbrk(pattern, "{+")) != NULL && product <= COUNTS_MAX; pattern++) {
+    unsigned n = 0;
+    for (; (pattern = strpbrk(pattern, "{+")) != NULL && product <= COUNT_MAX; pattern++) {
         product *= count_of(pattern);
+        n++;
     }
-    return product;
+    unsigned long bound = n > 1 ? COUNTS_MAX : COUNT_MAX;
+    return product > bound ? bound : 0;
 }
 
 static refq_err check_size(const char *pattern, refq_error *err)
@@ -82,11 +88,12 @@ static refq_err check_size(const char *pattern, refq_error *err)
         return rqi_fail(err, REFQ_ERR_LIMIT, "progress: the pattern is longer than %d bytes",
                         PATTERN_MAX);
     }
-    if (product_of_counts(pattern) > COUNTS_MAX) {
+    unsigned long bound = exceeded_bound(pattern);
+    if (bound > 0) {
         return rqi_fail(err, REFQ_ERR_LIMIT,
-                        "progress: the repetition counts of the pattern multiply to more than %d; "
+                        "progress: the repetition counts of the pattern multiply to more than %lu; "
                         "use * instead of + and {}",
-                        COUNTS_MAX);
+                        bound);
     }
     if (has_back_reference(pattern)) {
         return rqi_fail(err, REFQ_ERR_INVALID,
