@@ -28,14 +28,31 @@ struct minder {
     bool orphaned; /* the keeper died: the program is killed */
 };
 
+/* What is sent is zero between the fields, too: bytes of a stack are nobody's business. */
+static rqi_report without_padding(const rqi_report *report)
+{
+    rqi_report wire;
+    memset(&wire, 0, sizeof wire);
+    wire.id = report->id;
+    wire.event.kind = report->event.kind;
+    wire.event.pid = report->event.pid;
+    wire.event.status = report->event.status;
+    wire.event.error = report->event.error;
+    memcpy(wire.event.stage, report->event.stage, sizeof wire.event.stage);
+    wire.event.has_result = report->event.has_result;
+    wire.event.result = report->event.result;
+    return wire;
+}
+
 /* The result's descriptor, when there is one, goes along. */
 void rqi_report_send(int socket, const rqi_report *report)
 {
+    rqi_report wire = without_padding(report);
     union {
         struct cmsghdr align;
         char space[CMSG_SPACE(sizeof(int))];
     } control = {0};
-    struct iovec io = {.iov_base = (void *)report, .iov_len = sizeof *report};
+    struct iovec io = {.iov_base = &wire, .iov_len = sizeof wire};
     struct msghdr msg = {.msg_iov = &io, .msg_iovlen = 1};
     if (report->event.has_result && report->event.result.fd >= 0) {
         msg.msg_control = control.space;
