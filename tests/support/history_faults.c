@@ -123,13 +123,17 @@ int64_t rqt_fault_held_up(const rqt_faults_seen *f, pid_t worker, int64_t from_n
     return sum;
 }
 
-/* A kill is written down before it happens, and healed once the worker is gone. */
+#define STRAGGLE_NS INT64_C(1000000000) /* that a program may begin after its worker is gone */
+
+/* A kill is written down before it happens, and healed once the worker is gone. A program that was
+ * being started then writes its first word a moment later, before it is killed too. */
 int64_t rqt_fault_killed_at(const rqt_faults_seen *f, pid_t worker, int64_t from_ns)
 {
     for (size_t i = 0; i < f->n; i++) {
         const rqt_window *w = &f->windows[i];
-        if (w->kills && w->target == worker && w->to_ns >= from_ns) {
-            return w->to_ns;
+        bool after = w->to_ns == RQT_FOREVER || w->to_ns + STRAGGLE_NS >= from_ns;
+        if (w->kills && w->target == worker && after) {
+            return w->to_ns > from_ns ? w->to_ns : from_ns;
         }
     }
     return RQT_FOREVER;

@@ -24,6 +24,9 @@ long long rqt_meta(const char *name);
 bool rqt_is(const refq_ref *ref, const char *status);
 void rqt_expect(const refq_ref *ref, const char *status, int budget_ms);
 
+/* Whether nothing is pending or processing now. */
+bool rqt_is_idle(void);
+
 /* Waits until nothing is pending or processing; fails the test after the budget. */
 void rqt_expect_idle(int budget_ms);
 

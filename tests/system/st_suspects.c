@@ -49,7 +49,7 @@ static void supervise(void)
 static bool is_idle(void)
 {
     supervise();
-    return rqt_meta("pending") == 0 && rqt_meta("processing") == 0;
+    return rqt_is_idle();
 }
 
 static void end_fleet(void)

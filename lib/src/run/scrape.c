@@ -24,8 +24,9 @@
 
 #define PATTERN_MAX   256
 #define COUNT_MAX     1000 /* of the only repetition of a pattern; a + counts 2, {3,} counts 4 */
-#define COUNTS_MAX    64 /* product of several: glibc takes seconds for 400 of what may be empty */
-#define LINES_A_CHUNK 64 /* that are looked at */
+#define COUNTS_MAX    64   /* product of several */
+#define BRACES_MAX    16   /* of those in braces: glibc takes 8 s for 54 of what may be empty */
+#define LINES_A_CHUNK 64   /* that are looked at */
 #define COSTLY_US     2000 /* of CPU time for one chunk */
 #define PAUSE_FACTOR  20
 #define DIGITS_MAX    15
@@ -73,10 +74,18 @@ static unsigned long count_of(const char *repetition)
 static unsigned long exceeded_bound(const char *pattern)
 {
     unsigned long product = 1;
+    unsigned long braces = 1;
     unsigned n = 0;
+    unsigned n_braces = 0;
     for (; (pattern = strpbrk(pattern, "{+")) != NULL && product <= COUNT_MAX; pattern++) {
-        product *= count_of(pattern);
+        unsigned long count = count_of(pattern);
+        product *= count;
+        braces *= *pattern == '{' ? count : 1;
+        n_braces += *pattern == '{';
         n++;
+    }
+    if (n_braces > 1 && braces > BRACES_MAX) {
+        return BRACES_MAX;
     }
     unsigned long bound = n > 1 ? COUNTS_MAX : COUNT_MAX;
     return product > bound ? bound : 0;
