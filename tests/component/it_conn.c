@@ -9,6 +9,7 @@
 #include "redis/conn.h"
 #include "support/conn_loop.h"
 #include "support/fake_redis.h"
+#include "support/main.h"
 #include "support/proc.h"
 #include "support/redis_fixture.h"
 #include "support/wait.h"
@@ -863,13 +864,7 @@ int main(void)
     Suite *s = suite_create("it_conn");
     add_real(s);
     add_scripted(s);
-    SRunner *r = srunner_create(s);
     tcp_port = rqt_free_port();
     (void)snprintf(port, sizeof port, "%d", tcp_port);
-    rqt_redis_start((const char *const[]){"--port", port, "--bind", "127.0.0.1", NULL});
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    rqt_redis_stop();
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return rqt_main_redis(s, (const char *const[]){"--port", port, "--bind", "127.0.0.1", NULL});
 }

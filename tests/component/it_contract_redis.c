@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The contract of backends on the redis backend: a worker on a thread, a redis-server of its own.
  */
+#include "support/main.h"
 #include "support/redis_fixture.h"
 
 #include <refq/contract.h>
@@ -93,9 +94,5 @@ int main(int argc, char **argv)
     tcase_set_timeout(tc, 0); /* each of its tests has a limit */
     tcase_add_test(tc, the_contract_holds);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return rqt_main(suite);
 }

@@ -2,6 +2,7 @@
 /* The function library, called directly: who gets which task when, and what becomes of tasks that
  * time, crashes and missing handlers overtake. */
 #include "support/library.h"
+#include "support/main.h"
 #include "support/redis_fixture.h"
 
 #include <check.h>
@@ -712,11 +713,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-    rqt_redis_start(NULL);
-    SRunner *r = srunner_create(suite());
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    rqt_redis_stop();
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return rqt_main_redis(suite(), NULL);
 }

@@ -2,6 +2,7 @@
 /* The function library, called directly: running again, listing, removing, steering, the event log,
  * and the audit, which has to find each kind of damage. */
 #include "support/library.h"
+#include "support/main.h"
 #include "support/redis_fixture.h"
 
 #include <check.h>
@@ -458,11 +459,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-    rqt_redis_start(NULL);
-    SRunner *r = srunner_create(suite());
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    rqt_redis_stop();
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return rqt_main_redis(suite(), NULL);
 }

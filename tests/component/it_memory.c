@@ -2,6 +2,7 @@
 /* What only the memory backend has: its options, its end, and time taking its tasks away. (The
  * contract has the rest.) */
 #include "contract/contract.h"
+#include "support/main.h"
 #include "support/wait.h"
 
 #include <refq/memory.h>
@@ -336,9 +337,5 @@ int main(void)
     tcase_add_checked_fixture(left, setup, NULL);
     tcase_add_test(left, a_handler_that_does_not_return_is_left_alone);
     suite_add_tcase(suite, left);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return rqt_main(suite);
 }

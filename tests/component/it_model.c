@@ -14,6 +14,7 @@
  *   REFQ_SEED=n   repeats a run;  REFQ_MODEL_RUNS=n   sequences (default 12)
  */
 #include "support/dice.h"
+#include "support/main.h"
 #include "support/redis_fixture.h"
 #include "support/wait.h"
 #include "support/world.h"
@@ -442,9 +443,5 @@ int main(void)
     tcase_set_timeout(tc, 0);
     tcase_add_test(tc, random_sequences_look_the_same);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return rqt_main(suite);
 }

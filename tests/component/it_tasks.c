@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The life of tasks through the public API: a client here, an inline worker in a thread. */
+#include "support/main.h"
 #include "support/proc.h"
 #include "support/redis_fixture.h"
 #include "support/wait.h"
@@ -436,11 +437,5 @@ int main(void)
     tcase_add_test(c, a_foreign_worker_cannot_report_with_a_copied_fence);
     Suite *s = suite_create("it_tasks");
     suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    rqt_redis_start(NULL);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    rqt_redis_stop();
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return rqt_main_redis(s, NULL);
 }

@@ -11,6 +11,7 @@
 #include "support/conn_loop.h"
 #include "support/fake_redis.h"
 #include "support/fleet.h"
+#include "support/main.h"
 #include "support/proc.h"
 #include "support/redis_fixture.h"
 #include "support/tasks.h"
@@ -538,11 +539,8 @@ int main(void)
     rqt_cert("client", "ca", NULL, 30);
     rqt_cert("stranger", "other-ca", NULL, 30);
     start_server();
-    SRunner *runner = srunner_create(suite());
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
+    int status = rqt_main(suite());
     rqt_redis_stop();
     rqt_certs_end();
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return status;
 }

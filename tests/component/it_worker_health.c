@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What a worker says about itself to its own process. */
 #include "support/inworker.h"
+#include "support/main.h"
 #include "support/redis_fixture.h"
 #include "support/tasks.h"
 #include "support/wait.h"
@@ -8,7 +9,6 @@
 #include <check.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <stdlib.h>
 #include <string.h>
 
 static atomic_int gate; /* open or not */
@@ -233,11 +233,5 @@ int main(void)
     Suite *s = suite_create("it_worker_health");
     suite_add_tcase(s, c);
     suite_add_tcase(s, names);
-    SRunner *r = srunner_create(s);
-    rqt_redis_start(NULL);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    rqt_redis_stop();
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return rqt_main_redis(s, NULL);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* One worker, several queues: fair slots, reload, quiet. */
 #include "support/inworker.h"
+#include "support/main.h"
 #include "support/redis_fixture.h"
 #include "support/tasks.h"
 #include "support/wait.h"
@@ -330,11 +331,5 @@ int main(void)
     tcase_add_test(c, a_quiet_worker_finishes_what_it_has_and_takes_no_more);
     Suite *s = suite_create("it_worker_queues");
     suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    rqt_redis_start(NULL);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    rqt_redis_stop();
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return rqt_main_redis(s, NULL);
 }

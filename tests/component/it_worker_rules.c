@@ -2,6 +2,7 @@
 /* What a worker does with tasks that are limited, unknown, crash, ask, or must run alone; and the
  * orders it obeys. */
 #include "support/inworker.h"
+#include "support/main.h"
 #include "support/redis_fixture.h"
 #include "support/tasks.h"
 #include "support/wait.h"
@@ -547,12 +548,7 @@ int main(void)
     }
     Suite *s = suite_create("it_worker_rules");
     suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    rqt_redis_start(NULL);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    rqt_redis_stop();
+    int status = rqt_main_redis(s, NULL);
     (void)munmap((void *)shared, sizeof *shared);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return status;
 }

@@ -291,12 +291,3 @@ TCase *rqt_exec_case(Suite *suite, const char *name)
     suite_add_tcase(suite, tc);
     return tc;
 }
-
-int rqt_suite_main(Suite *suite)
-{
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
-}

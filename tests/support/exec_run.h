@@ -47,9 +47,6 @@ struct rqt_run {
 /* A test case whose tests each have a folder and a keeper. */
 TCase *rqt_exec_case(Suite *suite, const char *name);
 
-/* Runs the suite; what main() returns. */
-int rqt_suite_main(Suite *suite);
-
 void rqt_keeper_up(void);
 void rqt_keeper_down(void);
 

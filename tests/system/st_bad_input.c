@@ -9,6 +9,7 @@
  */
 #include "support/fake_redis.h"
 #include "support/fleet.h"
+#include "support/main.h"
 #include "support/proc.h"
 #include "support/redis_fixture.h"
 #include "support/tasks.h"
@@ -1223,11 +1224,5 @@ int main(void)
     add_servers(add_case(s, "servers"));
     add_tasks(add_case(s, "tasks"));
     add_data(add_case(s, "data"));
-    SRunner *r = srunner_create(s);
-    rqt_redis_start(NULL);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    rqt_redis_stop();
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return rqt_main_redis(s, NULL);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* submit --from: many tasks from lines of JSON, and how it goes on after it was stopped. */
 #include "support/cli.h"
+#include "support/main.h"
 #include "support/redis_fixture.h"
 #include "support/tasks.h"
 #include "support/wait.h"
@@ -249,11 +250,5 @@ int main(void)
     tcase_add_test(c, a_line_without_bounds_is_refused);
     tcase_add_test(c, wrong_calls_are_refused);
     suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    rqt_redis_start(NULL);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    rqt_redis_stop();
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return rqt_main_redis(s, NULL);
 }

@@ -2,6 +2,7 @@
 /* refq doctor: what it says about a well server, and about each thing that is wrong. */
 #include "support/cli.h"
 #include "support/fleet.h"
+#include "support/main.h"
 #include "support/redis_fixture.h"
 #include "support/tasks.h"
 #include "support/wait.h"
@@ -215,11 +216,5 @@ int main(void)
     tcase_add_test(c, the_audit_finds_what_does_not_fit);
     tcase_add_test(c, wrong_calls_are_refused);
     suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    rqt_redis_start(NULL);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    rqt_redis_stop();
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return rqt_main_redis(s, NULL);
 }

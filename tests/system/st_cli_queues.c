@@ -5,6 +5,7 @@
  */
 #include "support/cli.h"
 #include "support/fleet.h"
+#include "support/main.h"
 #include "support/redis_fixture.h"
 #include "support/tasks.h"
 #include "support/wait.h"
@@ -294,11 +295,5 @@ int main(void)
     tcase_add_test(c, a_question_is_shown_and_answered);
     tcase_add_test(c, a_task_that_does_not_ask_cannot_be_answered);
     suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    rqt_redis_start(NULL);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    rqt_redis_stop();
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return rqt_main_redis(s, NULL);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* refq run: tasks of a task file without any server. */
 #include "support/cli.h"
+#include "support/main.h"
 #include "support/redis_fixture.h"
 #include "support/wait.h"
 
@@ -124,11 +125,5 @@ int main(void)
     tcase_add_test(c, killed_it_leaves_no_program);
     tcase_add_test(c, wrong_calls_are_refused);
     suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    rqt_redis_start(NULL);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    rqt_redis_stop();
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return rqt_main_redis(s, NULL);
 }

@@ -5,6 +5,7 @@
  * every task is completed exactly once, and none has to wait for a lease to run out.
  */
 #include "support/fleet.h"
+#include "support/main.h"
 #include "support/proc.h"
 #include "support/proxy.h"
 #include "support/redis_fixture.h"
@@ -215,9 +216,5 @@ int main(void)
     tcase_add_test(c, connections_killed_by_the_server);
     Suite *s = suite_create("st_cuts");
     suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return rqt_main(s);
 }

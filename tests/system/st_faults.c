@@ -8,6 +8,7 @@
  * which strays are found.
  */
 #include "support/fleet.h"
+#include "support/main.h"
 #include "support/proc.h"
 #include "support/proxy.h"
 #include "support/redis_fixture.h"
@@ -731,9 +732,5 @@ int main(void)
     add_tests(c);
     Suite *s = suite_create("st_faults");
     suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return rqt_main(s);
 }

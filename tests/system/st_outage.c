@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The server is away for longer than a lease: nobody dies of it. */
 #include "support/fleet.h"
+#include "support/main.h"
 #include "support/proc.h"
 #include "support/redis_fixture.h"
 #include "support/tasks.h"
@@ -8,7 +9,6 @@
 
 #include <check.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -94,9 +94,5 @@ int main(void)
     tcase_add_test(c, an_outage_kills_no_worker);
     Suite *s = suite_create("st_outage");
     suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return rqt_main(s);
 }

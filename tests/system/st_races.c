@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Many callers at once: cancellations that race completion, submissions from several clients. */
 #include "support/fleet.h"
+#include "support/main.h"
 #include "support/proc.h"
 #include "support/redis_fixture.h"
 #include "support/tasks.h"
@@ -321,9 +322,5 @@ int main(void)
     tcase_add_test(c, many_clients_and_two_workers);
     Suite *s = suite_create("st_races");
     suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return rqt_main(s);
 }

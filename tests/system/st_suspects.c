@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The worst neighbours: a task that takes its worker with it, workers that do not know a task, ten
  * thousand tasks due at the same moment. Real workers, and a supervisor that starts them again. */
+#include "support/main.h"
 #include "support/proc.h"
 #include "support/redis_fixture.h"
 #include "support/tasks.h"
@@ -9,7 +10,6 @@
 #include <check.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { WORKERS = 4, LEASE_MS = 1000 };
@@ -189,9 +189,5 @@ int main(void)
     tcase_add_test(c, ten_thousand_tasks_due_at_one_moment_all_run_once);
     Suite *s = suite_create("st_suspects");
     suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return rqt_main(s);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The health pages and the watchdog of a real refq-worker. */
 #include "support/cli.h"
+#include "support/main.h"
 #include "support/proc.h"
 #include "support/redis_fixture.h"
 #include "support/tasks.h"
@@ -460,11 +461,5 @@ int main(void)
     tcase_add_loop_test(c, a_watchdog_of_others_is_not_fed, 0,
                         sizeof not_ours / sizeof not_ours[0]);
     suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    rqt_redis_start(NULL);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    rqt_redis_stop();
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return rqt_main_redis(s, NULL);
 }

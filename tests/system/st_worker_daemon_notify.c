@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What refq-worker tells a service manager, over a real socket. */
 #include "support/cli.h"
+#include "support/main.h"
 #include "support/proc.h"
 #include "support/redis_fixture.h"
 #include "support/tasks.h"
@@ -220,11 +221,5 @@ int main(void)
     tcase_add_test(c, too_long_a_name_is_told);
     Suite *s = suite_create("st_worker_daemon_notify");
     suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    rqt_redis_start(NULL);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    rqt_redis_stop();
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return rqt_main_redis(s, NULL);
 }

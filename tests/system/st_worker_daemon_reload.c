@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Signals to a running refq-worker: read the task files again, claim nothing, claim again. */
 #include "support/cli.h"
+#include "support/main.h"
 #include "support/proc.h"
 #include "support/redis_fixture.h"
 #include "support/tasks.h"
@@ -9,7 +10,6 @@
 #include <check.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 
@@ -266,11 +266,5 @@ int main(void)
     Suite *s = suite_create("st_worker_daemon_reload");
     suite_add_tcase(s, c);
     suite_add_tcase(s, files);
-    SRunner *r = srunner_create(s);
-    rqt_redis_start(NULL);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    rqt_redis_stop();
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return rqt_main_redis(s, NULL);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What a program can find out about the worker that runs it. */
+#include "support/main.h"
 #include "support/proc.h"
 #include "support/redis_fixture.h"
 #include "support/tasks.h"
@@ -71,11 +72,5 @@ int main(int argc, char **argv)
     tcase_add_test(c, programs_cannot_read_the_environment_of_the_worker);
     Suite *s = suite_create("st_worker_secrets");
     suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    rqt_redis_start(NULL);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    rqt_redis_stop();
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return rqt_main_redis(s, NULL);
 }

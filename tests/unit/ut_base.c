@@ -9,6 +9,7 @@
 #include "base/parse.h"
 #include "base/rand.h"
 #include "base/utf8.h"
+#include "support/main.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -545,9 +546,5 @@ int main(void)
     suite_add_tcase(suite, buf_case());
     suite_add_tcase(suite, text_case());
     suite_add_tcase(suite, chance_case());
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return rqt_main(suite);
 }

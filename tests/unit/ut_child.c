@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "run/child.h"
 #include "support/exec_run.h"
+#include "support/main.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -502,7 +503,7 @@ int main(void)
     tcase_add_test(deaths, test_timeout);
     tcase_add_test(deaths, test_litter);
     tcase_add_test(deaths, test_registered_too_late);
-    int failed = rqt_suite_main(suite);
+    int status = rqt_main(suite);
     refq_handlers_unref(handlers);
-    return failed;
+    return status;
 }

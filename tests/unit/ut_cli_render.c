@@ -5,6 +5,7 @@
 #include "cli/render.h"
 #include "cli/text.h"
 #include "cli/value.h"
+#include "support/main.h"
 
 #include <check.h>
 
@@ -447,9 +448,5 @@ static Suite *make_suite(void)
 int main(void)
 {
     (void)setlocale(LC_CTYPE, "C.UTF-8");
-    SRunner *runner = srunner_create(make_suite());
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return rqt_main(make_suite());
 }

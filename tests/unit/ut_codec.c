@@ -10,6 +10,7 @@
 #include "codec/args.h"
 #include "codec/json.h"
 #include "codec/mp_guard.h"
+#include "support/main.h"
 
 #include <check.h>
 #include <inttypes.h>
@@ -792,9 +793,5 @@ int main(void)
     suite_add_tcase(suite, input_case());
     suite_add_tcase(suite, args_case());
     suite_add_tcase(suite, random_case());
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return rqt_main(suite);
 }

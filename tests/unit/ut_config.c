@@ -2,6 +2,7 @@
 /* The task file: what a good one becomes, and the exact text a bad one is refused with. */
 #include "config/config.h"
 #include "config/yaml_scalar.h"
+#include "support/main.h"
 
 #include <check.h>
 
@@ -789,9 +790,5 @@ int main(void)
     suite_add_tcase(suite, refusals());
     suite_add_tcase(suite, accepted());
     suite_add_tcase(suite, files());
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return rqt_main(suite);
 }

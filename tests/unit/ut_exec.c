@@ -4,6 +4,7 @@
 #include "run/exec_def.h"
 #include "run/tail.h"
 #include "support/exec_run.h"
+#include "support/main.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -349,5 +350,5 @@ int main(void)
     tcase_add_test(many, test_many_at_once);
     tcase_add_test(many, test_many_cancelled_while_queued);
     tcase_add_test(many, test_many_one_after_the_other);
-    return rqt_suite_main(suite);
+    return rqt_main(suite);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Questions of a program and their answers, and everything hostile that fd 3 can bring. */
 #include "support/exec_run.h"
+#include "support/main.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -255,5 +256,5 @@ int main(void)
     tcase_add_test(hostile, test_hostile_lines);
     tcase_add_test(hostile, test_flood_of_fd_3_and_stderr);
     tcase_add_test(hostile, test_fd_3_is_closed);
-    return rqt_suite_main(suite);
+    return rqt_main(suite);
 }

@@ -3,6 +3,7 @@
 #include "run/argv.h"
 #include "run/exec_def.h"
 #include "support/exec_run.h"
+#include "support/main.h"
 
 #include <linux/capability.h>
 #include <signal.h>
@@ -347,5 +348,5 @@ int main(int argc, char **argv)
     tcase_add_test(limits, test_stricter_limits_stay);
     tcase_add_test(limits, test_limits_that_are_hit);
     tcase_add_test(limits, test_limits_check);
-    return rqt_suite_main(suite);
+    return rqt_main(suite);
 }

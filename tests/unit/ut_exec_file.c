@@ -3,6 +3,7 @@
  * is also checked after every test: the folder of the test is TMPDIR, and has to be empty. */
 #include "base/clock.h"
 #include "support/exec_run.h"
+#include "support/main.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -304,5 +305,5 @@ int main(void)
     tcase_add_test(left, test_keeper_dies);
     tcase_add_test(left, test_stop);
     tcase_add_test(left, test_kill_9_of_the_worker);
-    return rqt_suite_main(suite);
+    return rqt_main(suite);
 }

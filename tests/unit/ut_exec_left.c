@@ -2,6 +2,7 @@
 /* Whoever dies, and however: nothing is left behind. */
 #include "base/clock.h"
 #include "support/exec_run.h"
+#include "support/main.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -245,5 +246,5 @@ int main(void)
     tcase_add_test(left, test_a_program_stops_its_minder);
     tcase_add_test(left, test_stopped_ones_do_not_hold_up_the_cancel);
     tcase_add_test(left, test_kill_9_of_the_worker_of_stopped_ones);
-    return rqt_suite_main(suite);
+    return rqt_main(suite);
 }

@@ -7,6 +7,7 @@
 #include "run/tail.h"
 #include "run/text.h"
 #include "support/exec_run.h"
+#include "support/main.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -258,5 +259,5 @@ int main(void)
     tcase_add_test(pattern, test_pattern_with_hostile_lines);
     tcase_add_test(pattern, test_pattern_check);
     tcase_add_test(pattern, test_progress_of_stderr);
-    return rqt_suite_main(suite);
+    return rqt_main(suite);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Handlers, their contexts and the executor, without any backend. */
+#include "support/main.h"
 #include "support/wait.h"
 
 #include "base/clock.h"
@@ -544,9 +545,5 @@ int main(void)
     tcase_add_test(c, a_child_asks_too);
     Suite *s = suite_create("ut_executor");
     suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return rqt_main(s);
 }

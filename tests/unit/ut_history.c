@@ -8,13 +8,13 @@
  */
 #include "support/dice.h"
 #include "support/history_check.h"
+#include "support/main.h"
 #include "support/proc.h"
 
 #include "base/buf.h"
 
 #include <check.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -648,9 +648,5 @@ int main(void)
     tcase_add_test(c, dice_repeat_by_seed);
     Suite *s = suite_create("ut_history");
     suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return rqt_main(s);
 }

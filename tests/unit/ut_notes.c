@@ -2,6 +2,7 @@
 /* In which order an attempt tells Redis of its questions, and which of them it need not tell. */
 #include "work/notes.h"
 #include "work/worker.h"
+#include "support/main.h"
 
 #include <check.h>
 #include <event2/event.h>
@@ -100,9 +101,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-    SRunner *r = srunner_create(suite());
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return rqt_main(suite());
 }

@@ -2,6 +2,7 @@
 /* Plugins: which are taken, which are refused and why, and where their tasks run. */
 #include "run/executor.h"
 #include "run/plugin.h"
+#include "support/main.h"
 #include "support/wait.h"
 
 #include <check.h>
@@ -309,9 +310,5 @@ int main(void)
     tcase_add_test(c, is_added_to_two_registries);
     Suite *s = suite_create("plugin");
     suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return rqt_main(s);
 }

@@ -4,6 +4,7 @@
 #include "task/keys.h"
 #include "task/record.h"
 #include "task/submit.h"
+#include "support/main.h"
 
 #include "base/parse.h"
 #include "codec/args.h"
@@ -542,9 +543,5 @@ int main(void)
     tcase_add_test(c, a_bad_record_leaves_the_cursor_behind_it);
     tcase_add_test(c, progress_is_two_numbers_or_none);
     tcase_add_loop_test(c, the_answer_to_submit_is_read, 0, (int)N_OF(submitted_cases));
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return rqt_main(s);
 }

@@ -2,6 +2,7 @@
 /* How long a task this worker does not know waits before it is offered again. */
 #include "base/rand.h"
 #include "work/unknown.h"
+#include "support/main.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -47,9 +48,5 @@ int main(void)
     tcase_add_test(c, each_name_counts_by_itself_and_the_oldest_is_forgotten);
     Suite *s = suite_create("ut_unknown");
     suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return rqt_main(s);
 }

@@ -2,6 +2,7 @@
 /* Redis URLs, their options, what the environment adds, and password files. */
 #include "redis/secret.h"
 #include "redis/url.h"
+#include "support/main.h"
 #include "support/proc.h"
 
 #include <check.h>
@@ -494,9 +495,5 @@ int main(void)
     tcase_add_test(tc, a_password_file_has_a_limit);
     tcase_add_test(tc, a_fifo_does_not_hold_the_program);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return rqt_main(suite);
 }

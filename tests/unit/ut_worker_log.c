@@ -2,12 +2,12 @@
 /* Lines of logfmt as JSON. */
 #include "logjson.h"
 #include "logger.h"
+#include "support/main.h"
 
 #include <check.h>
 #include <jansson.h>
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -158,9 +158,5 @@ int main(void)
     tcase_add_test(c, time_and_level_come_first);
     tcase_add_test(c, lines_are_clean_and_whole);
     suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return rqt_main(s);
 }

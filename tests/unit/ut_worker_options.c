@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* The command line of refq-worker. */
 #include "options.h"
+#include "support/main.h"
 
 #include <check.h>
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define WORDS 16
@@ -155,9 +155,5 @@ int main(void)
     tcase_add_test(c, help_and_version_need_nothing_else);
     tcase_add_test(c, files_are_counted);
     suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return rqt_main(s);
 }

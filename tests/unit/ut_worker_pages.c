@@ -2,6 +2,7 @@
 /* What refq-worker says about its health, and where. */
 #include "listen.h"
 #include "pages.h"
+#include "support/main.h"
 
 #include <check.h>
 #include <jansson.h>
@@ -230,9 +231,5 @@ int main(void)
     tcase_add_test(listen_case, too_long_a_path_is_refused);
     suite_add_tcase(s, c);
     suite_add_tcase(s, listen_case);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_ENV);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return rqt_main(s);
 }
