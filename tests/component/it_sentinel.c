@@ -3,7 +3,7 @@
  * Finding the master by Sentinel, and going on after a failover.
  *
  * DESIGN. The tests of finding use one server and one Sentinel for all; the tests of failing over
- * start a primary, a replica and three Sentinels of their own, which end with the test. What is
+ * start a group of their own (support/sentinels.h), which ends with the test. What is
  * promised after a failover is what the replica had: the tests wait for it to have a task before
  * they count on it.
  */
@@ -14,61 +14,20 @@
 #include "support/main.h"
 #include "support/proc.h"
 #include "support/redis_fixture.h"
+#include "support/sentinels.h"
 #include "support/tasks.h"
-
-#include <refq/refq.h>
 
 #include <check.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-#define SENTINELS 3
 
 /* --- Servers ---------------------------------------------------------------------------------- */
-
-/* Text of a reply, "" when there is none; arrays are joined by blanks. Valid until the next call.
- */
-static const char *at(int port, const char *format, ...)
-{
-    static char text[65536];
-    text[0] = '\0';
-    redisContext *c = redisConnect("127.0.0.1", port);
-    va_list ap;
-    va_start(ap, format);
-    redisReply *r = c != NULL && c->err == 0 ? redisvCommand(c, format, ap) : NULL;
-    va_end(ap);
-    if (r != NULL && r->str != NULL) {
-        (void)snprintf(text, sizeof text, "%s", r->str);
-    }
-    size_t len = 0;
-    for (size_t i = 0; r != NULL && i < r->elements && len < sizeof text; i++) {
-        const char *piece = r->element[i]->str != NULL ? r->element[i]->str : "";
-        len += (size_t)snprintf(text + len, sizeof text - len, "%s%s", i > 0 ? " " : "", piece);
-    }
-    if (r != NULL) {
-        freeReplyObject(r);
-    }
-    if (c != NULL) {
-        redisFree(c);
-    }
-    return text;
-}
 
 static bool says(const char *text, const char *part)
 {
     return strstr(text, part) != NULL;
-}
-
-static pid_t spawn(const char *const *argv, const char *name)
-{
-    char log[128];
-    (void)snprintf(log, sizeof log, "%s/%s.log", rqt_redis_dir(), name);
-    rqt_spawn_options o = {.argv = argv, .out_path = log, .err_path = log};
-    return rqt_spawn(&o);
 }
 
 static const char *number(int n)
@@ -78,28 +37,6 @@ static const char *number(int n)
     char *text = texts[next++ % 8];
     (void)snprintf(text, sizeof texts[0], "%d", n);
     return text;
-}
-
-/* extra: further lines of its configuration. */
-static pid_t start_sentinel(int port, int master_port, int quorum, int down_ms, const char *extra)
-{
-    char name[32];
-    char path[160];
-    (void)snprintf(name, sizeof name, "sentinel-%d", port);
-    (void)snprintf(path, sizeof path, "%s/%s.conf", rqt_redis_dir(), name);
-    FILE *f = fopen(path, "we"); /* called outside of tests too, where rqt_file() cannot be */
-    if (f == NULL) {
-        abort();
-    }
-    (void)fprintf(f,
-                  "port %d\nbind 127.0.0.1\ndir %s\n"
-                  "sentinel monitor mymaster 127.0.0.1 %d %d\n"
-                  "sentinel down-after-milliseconds mymaster %d\n"
-                  "sentinel failover-timeout mymaster 4000\n%s",
-                  port, rqt_redis_dir(), master_port, quorum, down_ms, extra);
-    (void)fclose(f);
-    const char *argv[] = {"redis-server", path, "--sentinel", NULL};
-    return spawn(argv, name);
 }
 
 static const char *sentinel_url(const char *hosts, const char *rest)
@@ -120,6 +57,44 @@ static const char *host(int port)
     char *text = texts[next++ % 8];
     (void)snprintf(text, sizeof texts[0], "127.0.0.1:%d", port);
     return text;
+}
+
+static void start_finders(void)
+{
+    char tls[1024];
+    finder_port = rqt_free_port();
+    (void)rqt_sentinel_start(finder_port, master_port, 1, 60000, "");
+    tls_finder_port = rqt_free_port();
+    int unused = rqt_free_port();
+    (void)snprintf(tls, sizeof tls,
+                   "tls-port %d\ntls-cert-file %s\ntls-key-file %s\ntls-ca-cert-file %s\n"
+                   "tls-auth-clients no\ntls-replication yes\n",
+                   tls_finder_port, rqt_cert_path("server.pem"), rqt_cert_path("server.key"),
+                   rqt_cert_path("ca.pem"));
+    (void)rqt_sentinel_start(unused, tls_master_port, 1, 60000, tls);
+    ck_assert(RQT_UNTIL(says(rqt_sentinel_ask(finder_port, "PING"), "PONG"), 20000));
+    ck_assert(RQT_UNTIL(says(rqt_sentinel_ask(unused, "PING"), "PONG"), 20000));
+}
+
+/* One server and its Sentinels, for all tests of finding. */
+static void finders_up(void)
+{
+    rqt_certs_begin();
+    rqt_cert("server", "ca", "IP:127.0.0.1", 30);
+    master_port = rqt_free_port();
+    tls_master_port = rqt_free_port();
+    rqt_redis_start((const char *const[]){
+        "--port", number(master_port), "--bind", "127.0.0.1", "--tls-port", number(tls_master_port),
+        "--tls-cert-file", rqt_cert_path("server.pem"), "--tls-key-file",
+        rqt_cert_path("server.key"), "--tls-ca-cert-file", rqt_cert_path("ca.pem"),
+        "--tls-auth-clients", "no", NULL});
+    start_finders();
+}
+
+static void finders_down(void)
+{
+    rqt_redis_stop();
+    rqt_certs_end();
 }
 
 static void setup(void)
@@ -225,8 +200,8 @@ END_TEST
 START_TEST(a_sentinel_may_want_a_password)
 {
     int port = rqt_free_port();
-    (void)start_sentinel(port, master_port, 1, 60000, "requirepass \"sesame\"\n");
-    ck_assert(RQT_UNTIL(says(at(port, "PING"), "NOAUTH"), 10000));
+    (void)rqt_sentinel_start(port, master_port, 1, 60000, "requirepass \"sesame\"\n");
+    ck_assert(RQT_UNTIL(says(rqt_sentinel_ask(port, "PING"), "NOAUTH"), 10000));
     expect_refusal(sentinel_url(host(port), "mymaster"), REFQ_ERR_AUTH, "REFQ_SENTINEL_PASSWORD");
     ck_assert_int_eq(setenv("REFQ_SENTINEL_PASSWORD", "wrong", 1), 0);
     expect_refusal(sentinel_url(host(port), "mymaster"), REFQ_ERR_AUTH, "REFQ_SENTINEL_PASSWORD");
@@ -272,81 +247,30 @@ END_TEST
 
 /* --- Failing over ----------------------------------------------------------------------------- */
 
-static struct {
-    int primary, replica;
-    pid_t primary_pid;
-    int sentinels[SENTINELS];
-    char url[256];
-} cluster;
-
-static pid_t start_server(int port, int primary)
+static void group_up(void)
 {
-    char name[32];
-    const char *argv[32] = {"redis-server",
-                            "--port",
-                            number(port),
-                            "--bind",
-                            "127.0.0.1",
-                            "--dir",
-                            rqt_redis_dir(),
-                            "--save",
-                            "",
-                            "--appendonly",
-                            "no",
-                            "--repl-diskless-sync-delay",
-                            "0",
-                            "--dbfilename",
-                            number(port)};
-    size_t n = 15;
-    if (primary != 0) {
-        argv[n++] = "--replicaof";
-        argv[n++] = "127.0.0.1";
-        argv[n] = number(primary);
-    }
-    (void)snprintf(name, sizeof name, "server-%d", port);
-    return spawn(argv, name);
+    setup();
+    rqt_redis_start(NULL);
+    rqt_sentinels_start();
 }
 
-static bool is_steady(int sentinel, int replicas)
+static void group_down(void)
 {
-    char slaves[40];
-    (void)snprintf(slaves, sizeof slaves, "num-slaves %d ", replicas);
-    const char *text = at(sentinel, "SENTINEL MASTER mymaster");
-    return says(text, " flags master ") && says(text, slaves) &&
-           says(text, "num-other-sentinels 2 ");
+    rqt_fleet_end();
+    rqt_client_end();
+    rqt_sentinels_stop();
+    rqt_loop_end();
+    rqt_redis_stop();
 }
-
-static void cluster_start(void)
-{
-    cluster.primary = rqt_free_port();
-    cluster.replica = rqt_free_port();
-    cluster.primary_pid = start_server(cluster.primary, 0);
-    (void)start_server(cluster.replica, cluster.primary);
-    ck_assert(
-        RQT_UNTIL(says(at(cluster.replica, "INFO replication"), "master_link_status:up"), 20000));
-    size_t len = (size_t)snprintf(cluster.url, sizeof cluster.url, "redis+sentinel://");
-    for (int i = 0; i < SENTINELS; i++) {
-        cluster.sentinels[i] = rqt_free_port();
-        (void)start_sentinel(cluster.sentinels[i], cluster.primary, 2, 500, "");
-        len += (size_t)snprintf(cluster.url + len, sizeof cluster.url - len, "%s%s",
-                                i > 0 ? "," : "", host(cluster.sentinels[i]));
-    }
-    (void)snprintf(cluster.url + len, sizeof cluster.url - len, "/mymaster");
-    for (int i = 0; i < SENTINELS; i++) {
-        ck_assert(RQT_UNTIL(is_steady(cluster.sentinels[i], 1), 30000));
-    }
-}
-
-static refq_client *client;
 
 static refq_ref submit(const char *task)
 {
     refq_spec spec = {.struct_size = sizeof spec, .task = task, .args = "{\"n\":1}"};
     refq_submitted done;
     refq_error err = {0};
-    ck_assert_int_eq(refq_ref_make("docs", &spec.ref, &err), REFQ_OK);
+    ck_assert_int_eq(refq_ref_make(RQT_QUEUE, &spec.ref, &err), REFQ_OK);
     /* The reference makes the repeat harmless. */
-    bool good = RQT_UNTIL(refq_client_submit(client, &spec, &done, &err) == REFQ_OK, 40000);
+    bool good = RQT_UNTIL(refq_client_submit(rqt_client(), &spec, &done, &err) == REFQ_OK, 40000);
     ck_assert_msg(good, "%s", err.text);
     return spec.ref;
 }
@@ -355,36 +279,25 @@ static void expect_complete(const refq_ref *ref)
 {
     refq_task *task = NULL;
     refq_error err = {0};
-    bool good =
-        RQT_UNTIL(refq_client_wait(client, ref, 30000, NULL, NULL, &task, &err) == REFQ_OK, 40000);
+    bool good = RQT_UNTIL(
+        refq_client_wait(rqt_client(), ref, 30000, NULL, NULL, &task, &err) == REFQ_OK, 40000);
     ck_assert_msg(good, "%s", err.text);
     ck_assert_int_eq(refq_task_status(task), REFQ_COMPLETE);
     refq_task_free(task);
 }
 
-static bool replica_has(const refq_ref *ref, const char *status)
+/* Until the replica has all that the primary has now. */
+static void expect_replicated(void)
 {
-    return says(at(cluster.replica, "HGET refq:{docs}:task:%s status", ref->hex), status);
-}
-
-static void expect_audit(int port)
-{
-    char script[32768];
-    (void)snprintf(script, sizeof script, "%s", rqt_read(RQT_SOURCE_DIR "/support/audit.lua"));
-    bool clean = RQT_UNTIL(
-        at(port, "EVAL %s 0 refq:{docs}: mcp-refcache:entry:docs:", script)[0] == '\0', 3000);
-    ck_assert_msg(clean, "%s", at(port, "EVAL %s 0 refq:{docs}: mcp-refcache:entry:docs:", script));
+    rqt_redis_do("SET mark 1"); /* WAIT is about what its own connection has written */
+    ck_assert_int_eq(rqt_redis_int("WAIT 1 20000"), 1);
 }
 
 START_TEST(worker_and_client_go_on_with_the_new_master)
 {
     enum { RUNNING = 2 };
-    refq_error err;
     refq_ref running[RUNNING];
-    cluster_start();
-    refq_redis_options o = {.struct_size = sizeof o, .url = cluster.url};
-    ck_assert_int_eq(refq_client_open(&o, &client, &err), REFQ_OK);
-    const char *options[] = {"--redis", cluster.url, "--lease", "2s", "--concurrency", "4", NULL};
+    const char *options[] = {"--lease", "2s", "--concurrency", "4", NULL};
     pid_t worker = rqt_fleet_add(
         rqt_file(
             "fail.yaml",
@@ -396,12 +309,12 @@ START_TEST(worker_and_client_go_on_with_the_new_master)
     expect_complete(&before);
     for (int i = 0; i < RUNNING; i++) {
         running[i] = submit("until");
-        ck_assert(RQT_UNTIL(replica_has(&running[i], "processing"), 10000));
+        rqt_expect(&running[i], "processing", 10000);
     }
-    ck_assert(RQT_UNTIL(replica_has(&before, "complete"), 10000));
+    expect_replicated();
 
-    (void)kill(cluster.primary_pid, SIGKILL);
-    ck_assert(RQT_UNTIL(says(at(cluster.replica, "ROLE"), "master"), 30000));
+    rqt_sentinels_kill();
+    ck_assert(RQT_UNTIL(rqt_sentinels_promoted(), 60000));
     refq_ref after = submit("echo");
     expect_complete(&after);
     expect_complete(&before);
@@ -411,29 +324,39 @@ START_TEST(worker_and_client_go_on_with_the_new_master)
     }
 
     /* The functions came with the replica; without them they are loaded again. */
-    (void)at(cluster.replica, "FUNCTION FLUSH");
+    rqt_redis_do("FUNCTION FLUSH");
     refq_ref last = submit("echo");
     expect_complete(&last);
-    ck_assert_int_eq(rqt_worker_stop(worker), 0);
-    refq_client_close(client);
-    expect_audit(cluster.replica);
+    rqt_fleet_stop(worker);
+    rqt_redis_do("DEL mark");
+    rqt_audit(RQT_QUEUE);
 }
 END_TEST
 
+/* The server's end of the connection: " laddr=IP:PORT ...". */
+static const char *local_address(rqt_answer *info)
+{
+    rqt_ask(info, 0, "CLIENT", "INFO", NULL);
+    ck_assert(RQT_RUN_UNTIL(info->calls == 1, 5000));
+    const char *laddr = strstr(info->text, " laddr=");
+    ck_assert_msg(laddr != NULL, "%s", info->text);
+    ((char *)laddr)[1 + strcspn(laddr + 1, " ")] = '\0';
+    return laddr;
+}
+
 START_TEST(an_ordered_failover_moves_connections)
 {
-    char replica[16];
-    rqt_answer port = {0};
-    cluster_start();
-    rqt_open_with(cluster.url, 5000, true);
+    rqt_answer old = {0};
+    rqt_answer new = {0};
+    rqt_answer written = {0};
+    rqt_open_with(rqt_redis_url(), 5000, true);
     rqt_ping();
-    (void)snprintf(replica, sizeof replica, ":%d", cluster.replica);
-    ck_assert_str_eq(at(cluster.sentinels[0], "SENTINEL FAILOVER mymaster"), "OK");
+    const char *before = local_address(&old);
+    rqt_sentinels_order();
     ck_assert(RQT_RUN_UNTIL(rqt_ups == 2, 40000));
-    rqt_ask(&port, 0, "CLIENT", "INFO", NULL);
-    ck_assert(RQT_RUN_UNTIL(port.calls == 1, 5000));
-    char *laddr = strstr(port.text, " laddr=");
-    ck_assert_msg(laddr != NULL && strstr(laddr, replica) != NULL, "%s", port.text);
+    ck_assert_str_ne(local_address(&new), before);
+    rqt_ask(&written, 0, "SET", "a", "b", NULL);
+    rqt_expect_text(&written, "OK");
 }
 END_TEST
 
@@ -441,6 +364,7 @@ static Suite *suite(void)
 {
     Suite *s = suite_create("it_sentinel");
     TCase *c = tcase_create("finding");
+    tcase_add_unchecked_fixture(c, finders_up, finders_down);
     tcase_add_checked_fixture(c, setup, teardown);
     tcase_set_timeout(c, 60);
     tcase_add_test(c, sentinel_tells_the_master);
@@ -456,7 +380,7 @@ static Suite *suite(void)
     tcase_add_test(c, a_demoted_server_is_left_and_asked_for_again);
     suite_add_tcase(s, c);
     c = tcase_create("failing over");
-    tcase_add_checked_fixture(c, setup, teardown);
+    tcase_add_checked_fixture(c, group_up, group_down);
     tcase_set_timeout(c, 240);
     tcase_add_test(c, worker_and_client_go_on_with_the_new_master);
     tcase_add_test(c, an_ordered_failover_moves_connections);
@@ -464,39 +388,7 @@ static Suite *suite(void)
     return s;
 }
 
-static void start_finders(void)
-{
-    char tls[1024];
-    finder_port = rqt_free_port();
-    (void)start_sentinel(finder_port, master_port, 1, 60000, "");
-    tls_finder_port = rqt_free_port();
-    int unused = rqt_free_port();
-    (void)snprintf(tls, sizeof tls,
-                   "tls-port %d\ntls-cert-file %s\ntls-key-file %s\ntls-ca-cert-file %s\n"
-                   "tls-auth-clients no\ntls-replication yes\n",
-                   tls_finder_port, rqt_cert_path("server.pem"), rqt_cert_path("server.key"),
-                   rqt_cert_path("ca.pem"));
-    (void)start_sentinel(unused, tls_master_port, 1, 60000, tls);
-    if (!RQT_UNTIL(says(at(finder_port, "PING"), "PONG") && says(at(unused, "PING"), "PONG"),
-                   20000)) {
-        abort();
-    }
-}
-
 int main(void)
 {
-    rqt_certs_begin();
-    rqt_cert("server", "ca", "IP:127.0.0.1", 30);
-    master_port = rqt_free_port();
-    tls_master_port = rqt_free_port();
-    rqt_redis_start((const char *const[]){
-        "--port", number(master_port), "--bind", "127.0.0.1", "--tls-port", number(tls_master_port),
-        "--tls-cert-file", rqt_cert_path("server.pem"), "--tls-key-file",
-        rqt_cert_path("server.key"), "--tls-ca-cert-file", rqt_cert_path("ca.pem"),
-        "--tls-auth-clients", "no", NULL});
-    start_finders();
-    int status = rqt_main(suite());
-    rqt_redis_stop();
-    rqt_certs_end();
-    return status;
+    return rqt_main(suite());
 }

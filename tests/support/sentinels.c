@@ -52,8 +52,7 @@ static void flatten(const redisReply *r, char *out, size_t size)
     }
 }
 
-/* All texts of a reply, each with a blank behind it; "" for none. Valid until the next call. */
-static const char *at(int port, const char *format, ...)
+const char *rqt_sentinel_ask(int port, const char *format, ...)
 {
     static char text[16384];
     text[0] = '\0';
@@ -121,29 +120,36 @@ static void start_nodes(void)
         (void)snprintf(n->socket, sizeof n->socket, "%s/node-%d.sock", rqt_redis_dir(), i);
         ck_assert_int_eq(mkdir(n->dir, 0700), 0);
         start_node(n);
-        ck_assert(RQT_UNTIL(says(at(n->port, "PING"), "PONG"), START_MS));
+        ck_assert(RQT_UNTIL(says(rqt_sentinel_ask(n->port, "PING"), "PONG"), START_MS));
     }
-    (void)at(group.nodes[1].port, "REPLICAOF 127.0.0.1 %d", group.nodes[0].port);
+    (void)rqt_sentinel_ask(group.nodes[1].port, "REPLICAOF 127.0.0.1 %d", group.nodes[0].port);
 }
 
-static void start_sentinel(int i)
+pid_t rqt_sentinel_start(int port, int master_port, int quorum, int down_ms, const char *extra)
 {
     char name[32];
-    char text[512];
-    group.ports[i] = rqt_free_port();
-    (void)snprintf(name, sizeof name, "sentinel-%d", i);
-    (void)snprintf(text, sizeof text,
-                   "port %d\nbind 127.0.0.1\ndir %s\n"
-                   "sentinel monitor mymaster 127.0.0.1 %d 2\n"
-                   "sentinel down-after-milliseconds mymaster %d\n"
-                   "sentinel failover-timeout mymaster 3000\n",
-                   group.ports[i], rqt_redis_dir(), group.nodes[0].port, PATIENT_MS);
+    char text[2048];
+    (void)snprintf(name, sizeof name, "sentinel-%d", port);
+    int n = snprintf(text, sizeof text,
+                     "port %d\nbind 127.0.0.1\ndir %s\n"
+                     "sentinel monitor mymaster 127.0.0.1 %d %d\n"
+                     "sentinel down-after-milliseconds mymaster %d\n"
+                     "sentinel failover-timeout mymaster 3000\n%s",
+                     port, rqt_redis_dir(), master_port, quorum, down_ms, extra);
+    ck_assert_int_lt(n, (int)sizeof text);
     const char *argv[] = {"redis-server", rqt_file(name, text, 0), "--sentinel", NULL};
-    group.pids[i] = spawn(argv, name);
-    ck_assert(RQT_UNTIL(says(at(group.ports[i], "PING"), "PONG"), START_MS));
-    ck_assert(says(at(group.ports[i], "SENTINEL DEBUG info-period 500 publish-period 250 "
-                                      "tilt-trigger 30000 tilt-period 1000"),
-                   "OK"));
+    return spawn(argv, name);
+}
+
+static void start_member(int i)
+{
+    group.ports[i] = rqt_free_port();
+    group.pids[i] = rqt_sentinel_start(group.ports[i], group.nodes[0].port, 2, PATIENT_MS, "");
+    ck_assert(RQT_UNTIL(says(rqt_sentinel_ask(group.ports[i], "PING"), "PONG"), START_MS));
+    ck_assert(
+        says(rqt_sentinel_ask(group.ports[i], "SENTINEL DEBUG info-period 500 publish-period 250 "
+                                              "tilt-trigger 30000 tilt-period 1000"),
+             "OK"));
 }
 
 void rqt_sentinels_start(void)
@@ -151,7 +157,7 @@ void rqt_sentinels_start(void)
     memset(&group, 0, sizeof group);
     start_nodes();
     for (int i = 0; i < SENTINELS; i++) {
-        start_sentinel(i);
+        start_member(i);
     }
     (void)snprintf(group.url, sizeof group.url,
                    "redis+sentinel://127.0.0.1:%d,127.0.0.1:%d,127.0.0.1:%d/mymaster",
@@ -173,7 +179,7 @@ static bool is_linked(void)
 {
     char of[40];
     (void)snprintf(of, sizeof of, "master_port:%d\r", group.nodes[group.primary].port);
-    const char *text = at(replica()->port, "INFO replication");
+    const char *text = rqt_sentinel_ask(replica()->port, "INFO replication");
     return says(text, of) && says(text, "master_link_status:up");
 }
 
@@ -181,10 +187,10 @@ static bool is_linked(void)
  */
 static bool knows_both(int sentinel)
 {
-    const char *text = at(sentinel, "SENTINEL MASTER mymaster");
+    const char *text = rqt_sentinel_ask(sentinel, "SENTINEL MASTER mymaster");
     return says(text, " flags master ") && says(text, "num-slaves 1 ") &&
            says(text, "num-other-sentinels 2 ") &&
-           says(at(sentinel, "SENTINEL REPLICAS mymaster"), " flags slave ");
+           says(rqt_sentinel_ask(sentinel, "SENTINEL REPLICAS mymaster"), " flags slave ");
 }
 
 bool rqt_sentinels_ready(void)
@@ -206,10 +212,16 @@ void rqt_sentinels_cut_off(void)
 static void set_patience(int ms)
 {
     for (int i = 0; i < SENTINELS; i++) {
-        const char *answer =
-            at(group.ports[i], "SENTINEL SET mymaster down-after-milliseconds %d", ms);
+        const char *answer = rqt_sentinel_ask(
+            group.ports[i], "SENTINEL SET mymaster down-after-milliseconds %d", ms);
         ck_assert_msg(says(answer, "OK"), "%s", answer);
     }
+}
+
+void rqt_sentinels_order(void)
+{
+    const char *answer = rqt_sentinel_ask(group.ports[0], "SENTINEL FAILOVER mymaster");
+    ck_assert_msg(says(answer, "OK"), "%s", answer);
 }
 
 void rqt_sentinels_kill(void)
@@ -222,7 +234,8 @@ static bool is_named(int sentinel, const node *n)
 {
     char address[40];
     (void)snprintf(address, sizeof address, "127.0.0.1 %d ", n->port);
-    return strcmp(at(sentinel, "SENTINEL GET-MASTER-ADDR-BY-NAME mymaster"), address) == 0;
+    return strcmp(rqt_sentinel_ask(sentinel, "SENTINEL GET-MASTER-ADDR-BY-NAME mymaster"),
+                  address) == 0;
 }
 
 bool rqt_sentinels_promoted(void)
@@ -231,7 +244,7 @@ bool rqt_sentinels_promoted(void)
     for (int i = 0; agreed && i < SENTINELS; i++) {
         agreed = is_named(group.ports[i], replica());
     }
-    if (!agreed || !says(at(replica()->port, "ROLE"), "master ")) {
+    if (!agreed || !says(rqt_sentinel_ask(replica()->port, "ROLE"), "master ")) {
         return false;
     }
     set_patience(PATIENT_MS);
