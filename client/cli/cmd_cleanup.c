@@ -3,7 +3,6 @@
 #include "cli.h"
 
 #include "exit.h"
-#include "queue.h"
 #include "readers.h"
 #include "removal.h"
 
@@ -35,7 +34,8 @@ static int run(const cli_common *common, const void *given, int argc, char **arg
     (void)argc;
     (void)argv;
     const struct cleanup_options *opt = given;
-    refq_client *client = NULL;
+    const cli_removal removal = {
+        .queue = opt->queue, .dry_run = opt->dry_run, .yes = opt->yes, .what = "finished tasks"};
     refq_cleanup_query query = {.struct_size = sizeof query,
                                 .older_than_ms = opt->older_than.value,
                                 .status = opt->status.given ? (int)opt->status.value : -1,
@@ -44,19 +44,7 @@ static int run(const cli_common *common, const void *given, int argc, char **arg
         return cli_fail_as(EX_USAGE, "cleanup: --older-than is missing; for example --older-than "
                                      "7d, or 0 for all that have ended");
     }
-    int code = cli_queue_pick(opt->queue, &query.queue);
-    code = code == EX_OK ? cli_connect(common, &client) : code;
-    code = code == EX_OK ? cli_queue_require(client, query.queue) : code;
-    if (code == EX_OK) {
-        cli_removal removal = {.client = client,
-                               .json = common->json,
-                               .dry_run = opt->dry_run,
-                               .yes = opt->yes,
-                               .what = "finished tasks"};
-        code = cli_removal_run(&removal, &query);
-    }
-    refq_client_close(client);
-    return code;
+    return cli_removal_run(common, &removal, &query);
 }
 
 const cli_command cli_cleanup = {

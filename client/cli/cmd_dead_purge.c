@@ -5,7 +5,6 @@
 #include "confirm.h"
 #include "exit.h"
 #include "out.h"
-#include "queue.h"
 #include "readers.h"
 #include "removal.h"
 
@@ -97,25 +96,14 @@ static int purge_refs(const cli_common *common, const struct purge_options *opt,
 
 static int purge_all(const cli_common *common, const struct purge_options *opt)
 {
-    refq_client *client = NULL;
+    const cli_removal removal = {
+        .queue = opt->queue, .dry_run = opt->dry_run, .yes = opt->yes, .what = "dead letters"};
     refq_cleanup_query query = {.struct_size = sizeof query,
                                 .older_than_ms = opt->older_than.value,
                                 .status = -1,
                                 .dead = true,
                                 .task = opt->task};
-    int code = cli_queue_pick(opt->queue, &query.queue);
-    code = code == EX_OK ? cli_connect(common, &client) : code;
-    code = code == EX_OK ? cli_queue_require(client, query.queue) : code;
-    if (code == EX_OK) {
-        cli_removal removal = {.client = client,
-                               .json = common->json,
-                               .dry_run = opt->dry_run,
-                               .yes = opt->yes,
-                               .what = "dead letters"};
-        code = cli_removal_run(&removal, &query);
-    }
-    refq_client_close(client);
-    return code;
+    return cli_removal_run(common, &removal, &query);
 }
 
 static int run(const cli_common *common, const void *given, int argc, char **argv)

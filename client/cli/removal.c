@@ -10,6 +10,7 @@
 #include "confirm.h"
 #include "exit.h"
 #include "out.h"
+#include "queue.h"
 #include "work_bar.h"
 
 #define PAGE 1000
@@ -91,9 +92,9 @@ static refq_err remove_all(refq_client *client, const refq_cleanup_query *query,
     return REFQ_OK;
 }
 
-static int show(const cli_removal *r, const char *queue, int64_t n)
+static int show(const cli_common *common, const cli_removal *r, const char *queue, int64_t n)
 {
-    if (r->json) {
+    if (common->json) {
         return cli_out_json(json_pack("{s:s, s:I, s:b}", "queue", queue, "removed", (json_int_t)n,
                                       "dry_run", r->dry_run));
     }
@@ -105,27 +106,40 @@ static int show(const cli_removal *r, const char *queue, int64_t n)
     return EX_OK;
 }
 
-static int remove_and_show(const cli_removal *r, const refq_cleanup_query *query, int64_t total)
+static int remove_and_show(const cli_common *common, refq_client *client, const cli_removal *r,
+                           const refq_cleanup_query *query, int64_t total)
 {
     int64_t removed = 0;
     refq_error err = {0};
-    refq_err code = remove_all(r->client, query, total, &removed, &err);
-    int shown = code == REFQ_OK || removed > 0 ? show(r, query->queue, removed) : EX_OK;
+    refq_err code = remove_all(client, query, total, &removed, &err);
+    int shown = code == REFQ_OK || removed > 0 ? show(common, r, query->queue, removed) : EX_OK;
     return code == REFQ_OK ? shown : cli_fail(&err);
 }
 
-int cli_removal_run(const cli_removal *r, const refq_cleanup_query *query)
+static int count_and_remove(const cli_common *common, refq_client *client, const cli_removal *r,
+                            const refq_cleanup_query *query)
 {
     int64_t total = 0;
     refq_error err = {0};
     bool wants_count = r->dry_run || !r->yes || cli_work_bar_start("", 0).on;
-    if (wants_count && count(r->client, query, &total, &err) != REFQ_OK) {
+    if (wants_count && count(client, query, &total, &err) != REFQ_OK) {
         return cli_fail(&err);
     }
     if (r->dry_run || (wants_count && total == 0)) {
-        return show(r, query->queue, total);
+        return show(common, r, query->queue, total);
     }
     int code = cli_confirm(r->yes, "remove %lld %s of queue %s, with their results?",
                            (long long)total, r->what, query->queue);
-    return code == EX_OK ? remove_and_show(r, query, total) : code;
+    return code == EX_OK ? remove_and_show(common, client, r, query, total) : code;
+}
+
+int cli_removal_run(const cli_common *common, const cli_removal *r, refq_cleanup_query *query)
+{
+    refq_client *client = NULL;
+    int code = cli_queue_pick(r->queue, &query->queue);
+    code = code == EX_OK ? cli_connect(common, &client) : code;
+    code = code == EX_OK ? cli_queue_require(client, query->queue) : code;
+    code = code == EX_OK ? count_and_remove(common, client, r, query) : code;
+    refq_client_close(client);
+    return code;
 }

@@ -6,15 +6,15 @@
 #include "cli.h"
 
 typedef struct cli_removal {
-    refq_client *client; /* borrowed */
-    bool json;
+    const char *queue; /* borrowed; NULL = the default */
     bool dry_run;
     bool yes;
     const char *what; /* borrowed: "finished tasks" */
 } cli_removal;
 
-/* Counts what matches when a person wants to know, asks, removes, says how many. Returns an exit
- * status. */
-int cli_removal_run(const cli_removal *removal, const refq_cleanup_query *query);
+/* Connects, counts what matches when a person wants to know, asks, removes, says how many. The
+ * queue of the query is filled in here. Returns an exit status. */
+int cli_removal_run(const cli_common *common, const cli_removal *removal,
+                    refq_cleanup_query *query);
 
 #endif
