@@ -56,13 +56,16 @@ static const char *const jitter_words[] = {"full", "none", NULL};
 
 #define RANGE(lo, hi, text) .min = (lo), .max = (hi), .allowed = (text)
 
-static const rqi_key top_keys[] = {
-    {"queue", read_queue, TOP(queue), .max = REFQ_QUEUE_MAX, .required = true},
-    {"tasks", read_tasks, .offset = 0},
-    {"plugins", rqi_read_plugins, .offset = 0},
+/* clang-format off */
+static const rqi_key backoff_keys[] = {
+    {"base", rqi_read_duration, BACKOFF(base_ms), RANGE(1, DAY, "1ms to 1d")},
+    {"factor", rqi_read_number, BACKOFF(factor), RANGE(1, 100, "1 to 100")},
+    {"cap", rqi_read_duration, BACKOFF(cap_ms), RANGE(1, 7 * DAY, "1ms to 7d")},
+    {"jitter", read_jitter, BACKOFF(no_jitter), .words = jitter_words},
 };
 
-/* clang-format off */
+static const rqi_key_table backoff_table = {"backoff", backoff_keys, COUNT(backoff_keys)};
+
 static const rqi_key task_keys[] = {
     {"name", read_name, TASK(def.name), .max = REFQ_NAME_MAX, .required = true},
     {"description", rqi_read_text, TASK(def.description), .max = 4096},
@@ -76,26 +79,28 @@ static const rqi_key task_keys[] = {
      RANGE(1, 10 * MINUTE, "1ms to 10m")},
     {"log_tail", rqi_read_size, TASK(exec.log_tail), RANGE(1, 65536, "1 byte to 64KiB")},
     {"progress", rqi_read_progress, .offset = 0},
-    {"limits", rqi_read_limits, .offset = 0},
+    {"limits", rqi_read_limits, .inner = &rqi_limit_table},
     {"allow_dash", rqi_read_flag, .offset = TASK(exec.allow_dash)},
     {"input_schema", rqi_read_schema, TASK(def.input_schema), .max = 65536},
     {"output_schema", rqi_read_schema, TASK(def.output_schema), .max = 65536},
     {"async_timeout", rqi_read_duration, TASK(def.async_timeout_ms), RANGE(1, HOUR, "1ms to 1h")},
     {"timeout", rqi_read_duration, TASK(def.timeout_ms), RANGE(0, 30 * DAY, "0 (no limit) to 30d")},
     {"max_retries", rqi_read_retries, TASK(def.max_retries), RANGE(0, 1000, "0 to 1000")},
-    {"backoff", read_backoff, .offset = TASK(def.backoff)},
+    {"backoff", read_backoff, TASK(def.backoff), .inner = &backoff_table},
     {"concurrency", rqi_read_count, TASK(def.concurrency), RANGE(1, 4096, "1 to 4096")},
     {"result_ttl", rqi_read_duration, TASK(def.result_ttl_ms),
      RANGE(SECOND, 366 * DAY, "1s to 366d")},
 };
+static const rqi_key_table task_table = {"a task", task_keys, COUNT(task_keys)};
 
-static const rqi_key backoff_keys[] = {
-    {"base", rqi_read_duration, BACKOFF(base_ms), RANGE(1, DAY, "1ms to 1d")},
-    {"factor", rqi_read_number, BACKOFF(factor), RANGE(1, 100, "1 to 100")},
-    {"cap", rqi_read_duration, BACKOFF(cap_ms), RANGE(1, 7 * DAY, "1ms to 7d")},
-    {"jitter", read_jitter, BACKOFF(no_jitter), .words = jitter_words},
+static const rqi_key top_keys[] = {
+    {"queue", read_queue, TOP(queue), .max = REFQ_QUEUE_MAX, .required = true},
+    {"tasks", read_tasks, .inner = &task_table},
+    {"plugins", rqi_read_plugins, .inner = &rqi_plugin_table},
 };
 /* clang-format on */
+
+const rqi_key_table rqi_config_table = {"the file", top_keys, COUNT(top_keys)};
 
 /* --- Readers -----------------------------------------------------------------------------------
  */
@@ -144,7 +149,7 @@ static refq_err read_backoff(const rqi_reading *r, const rqi_key *key, const rqi
 {
     refq_backoff *backoff = (refq_backoff *)(void *)((char *)target + key->offset);
     *backoff = (refq_backoff){.base_ms = SECOND, .factor = 2, .cap_ms = MINUTE};
-    refq_err e = rqi_read_map(r, key->name, node, backoff_keys, COUNT(backoff_keys), backoff);
+    refq_err e = rqi_read_map(r, key->inner, node, backoff);
     if (e != REFQ_OK || backoff->base_ms <= backoff->cap_ms) {
         return e;
     }
@@ -166,12 +171,13 @@ static refq_err check_unique(const rqi_reading *r, const rqi_config *config,
     return REFQ_OK;
 }
 
-static refq_err read_task(const rqi_reading *r, const rqi_yaml_node *node, rqi_config *config)
+static refq_err read_task(const rqi_reading *r, const rqi_key *key, const rqi_yaml_node *node,
+                          rqi_config *config)
 {
     rqi_config_task *task = &config->tasks[config->n];
     task->def.struct_size = sizeof task->def;
     task->exec.struct_size = sizeof task->exec;
-    refq_err e = rqi_read_map(r, "a task", node, task_keys, COUNT(task_keys), task);
+    refq_err e = rqi_read_map(r, key->inner, node, task);
     if (e == REFQ_OK) {
         e = check_unique(r, config, task);
     }
@@ -198,7 +204,8 @@ refq_err rqi_read_definition(const rqi_reading *r, const rqi_yaml_node *node, re
 {
     rqi_key keys[COUNT(task_keys)];
     rqi_config_task task = {.def = *ret};
-    refq_err e = rqi_read_map(r, "a task of a plugin", node, keys, definition_keys(keys), &task);
+    const rqi_key_table table = {"a task of a plugin", keys, definition_keys(keys)};
+    refq_err e = rqi_read_map(r, &table, node, &task);
     *ret = task.def;
     return e;
 }
@@ -222,7 +229,7 @@ static refq_err read_tasks(const rqi_reading *r, const rqi_key *key, const rqi_y
     }
     for (const rqi_yaml_node *child = node->first; e == REFQ_OK && child != NULL;
          child = child->next) {
-        e = read_task(r, child, config);
+        e = read_task(r, key, child, config);
     }
     return e;
 }
@@ -373,7 +380,7 @@ static refq_err parse_into(refq_bytes text, const char *file, const char *folder
         return rqi_fail_at(err, REFQ_ERR_INVALID, file, 1,
                            "the file is empty; it needs the keys 'queue' and 'tasks'");
     }
-    e = rqi_read_map(&r, "the file", root, top_keys, COUNT(top_keys), config);
+    e = rqi_read_map(&r, &rqi_config_table, root, config);
     if (e == REFQ_OK && config->n + config->n_plugins == 0) {
         return rqi_fail_at(err, REFQ_ERR_INVALID, file, root->line,
                            "the file lacks the key 'tasks'");

@@ -51,6 +51,9 @@ refq_err rqi_config_parse(refq_bytes text, const char *file, const char *folder,
 /* Looks at programs and folders only. */
 refq_err rqi_config_check_files(const rqi_config *config, refq_error *err);
 
+/* The keys of a task file; those of its maps hang on them (config_read.h). */
+extern const struct rqi_key_table rqi_config_table;
+
 /* Frees everything and empties it. */
 void rqi_config_done(rqi_config *config);
 

@@ -302,12 +302,14 @@ static const rqi_key limit_keys[] = {
     {"processes", rqi_read_count, LIMIT(processes), RANGE(1, 4194304, "1 to 4194304")},
 };
 
+const rqi_key_table rqi_limit_table = {"limits", limit_keys,
+                                       sizeof limit_keys / sizeof limit_keys[0]};
+
 refq_err rqi_read_limits(const rqi_reading *r, const rqi_key *key, const rqi_yaml_node *node,
                          void *target)
 {
     rqi_config_task *task = target;
-    return rqi_read_map(r, key->name, node, limit_keys, sizeof limit_keys / sizeof limit_keys[0],
-                        &task->exec.limits);
+    return rqi_read_map(r, key->inner, node, &task->exec.limits);
 }
 
 /* --- All of it ---------------------------------------------------------------------------------

@@ -31,6 +31,9 @@ static const rqi_key plugin_keys[] = {
     {"config", read_config, .offset = 0},
 };
 
+const rqi_key_table rqi_plugin_table = {"a plugin", plugin_keys,
+                                        sizeof plugin_keys / sizeof plugin_keys[0]};
+
 /* --- Keys --------------------------------------------------------------------------------------
  */
 
@@ -143,8 +146,7 @@ refq_err rqi_read_plugins(const rqi_reading *r, const rqi_key *key, const rqi_ya
          child = child->next) {
         rqi_config_plugin *plugin = &config->plugins[config->n_plugins++];
         plugin->options.struct_size = sizeof plugin->options;
-        e = rqi_read_map(r, "a plugin", child, plugin_keys,
-                         sizeof plugin_keys / sizeof plugin_keys[0], plugin);
+        e = rqi_read_map(r, key->inner, child, plugin);
     }
     return e;
 }

@@ -8,7 +8,9 @@
 
 #define RQI_CONFIG_MAX_PLUGINS 32
 
-rqi_read_fn rqi_read_plugins; /* target: a rqi_config */
+rqi_read_fn rqi_read_plugins; /* target: a rqi_config; rqi_plugin_table is the key's inner one */
+
+extern const rqi_key_table rqi_plugin_table;
 
 /* Reads what a task of a plugin may change: a map with `name` and keys of the definition. By
  * config.c, which has these keys. */

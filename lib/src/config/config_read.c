@@ -235,24 +235,25 @@ refq_err rqi_read_schema(const rqi_reading *r, const rqi_key *key, const rqi_yam
 /* --- Maps --------------------------------------------------------------------------------------
  */
 
-static const rqi_key *find_key(const rqi_key *keys, size_t n, const char *name)
+static const rqi_key *find_key(const rqi_key_table *table, const char *name)
 {
-    for (size_t i = 0; i < n; i++) {
-        if (strcmp(keys[i].name, name) == 0) {
-            return &keys[i];
+    for (size_t i = 0; i < table->n; i++) {
+        if (strcmp(table->keys[i].name, name) == 0) {
+            return &table->keys[i];
         }
     }
     return NULL;
 }
 
-static refq_err unknown_key(const rqi_reading *r, const rqi_yaml_node *child, const rqi_key *keys,
-                            size_t n)
+static refq_err unknown_key(const rqi_reading *r, const rqi_yaml_node *child,
+                            const rqi_key_table *table)
 {
     const char *names[MAX_KEYS + 1] = {NULL};
-    for (size_t i = 0; i < n && i < MAX_KEYS; i++) {
-        names[i] = keys[i].name;
+    size_t n = table->n < MAX_KEYS ? table->n : MAX_KEYS;
+    for (size_t i = 0; i < n; i++) {
+        names[i] = table->keys[i].name;
     }
-    const char *nearest = rqi_nearest(child->key, names, n < MAX_KEYS ? n : MAX_KEYS);
+    const char *nearest = rqi_nearest(child->key, names, n);
     if (nearest != NULL) {
         return rqi_fail_at(r->err, REFQ_ERR_INVALID, r->file, child->key_line,
                            "unknown key '%.40s'; did you mean '%s'?", child->key, nearest);
@@ -265,30 +266,31 @@ static refq_err unknown_key(const rqi_reading *r, const rqi_yaml_node *child, co
     return e;
 }
 
-static refq_err check_required(const rqi_reading *r, const char *what, const rqi_yaml_node *node,
-                               const rqi_key *keys, size_t n)
+static refq_err check_required(const rqi_reading *r, const rqi_yaml_node *node,
+                               const rqi_key_table *table)
 {
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < table->n; i++) {
+        const rqi_key *key = &table->keys[i];
         const rqi_yaml_node *child = node->first;
-        while (child != NULL && strcmp(child->key, keys[i].name) != 0) {
+        while (child != NULL && strcmp(child->key, key->name) != 0) {
             child = child->next;
         }
-        if (keys[i].required && child == NULL) {
+        if (key->required && child == NULL) {
             return rqi_fail_at(r->err, REFQ_ERR_INVALID, r->file, node->line,
-                               "%s lacks the key '%s'", what, keys[i].name);
+                               "%s lacks the key '%s'", table->map, key->name);
         }
     }
     return REFQ_OK;
 }
 
-refq_err rqi_read_map(const rqi_reading *r, const char *what, const rqi_yaml_node *node,
-                      const rqi_key *keys, size_t n, void *target)
+refq_err rqi_read_map(const rqi_reading *r, const rqi_key_table *table, const rqi_yaml_node *node,
+                      void *target)
 {
-    refq_err e = rqi_read_expect(r, what, node, RQI_YAML_MAP);
+    refq_err e = rqi_read_expect(r, table->map, node, RQI_YAML_MAP);
     for (const rqi_yaml_node *child = node->first; e == REFQ_OK && child != NULL;
          child = child->next) {
-        const rqi_key *key = find_key(keys, n, child->key);
-        e = key != NULL ? key->read(r, key, child, target) : unknown_key(r, child, keys, n);
+        const rqi_key *key = find_key(table, child->key);
+        e = key != NULL ? key->read(r, key, child, target) : unknown_key(r, child, table);
     }
-    return e == REFQ_OK ? check_required(r, what, node, keys, n) : e;
+    return e == REFQ_OK ? check_required(r, node, table) : e;
 }

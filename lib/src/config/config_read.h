@@ -10,6 +10,13 @@
 
 typedef struct rqi_key rqi_key;
 
+/* All keys of one map. */
+typedef struct rqi_key_table {
+    const char *map; /* names it in messages */
+    const rqi_key *keys;
+    size_t n;
+} rqi_key_table;
+
 /* What all readers of one file share. */
 typedef struct rqi_reading {
     const char *file;   /* for messages */
@@ -31,12 +38,12 @@ struct rqi_key {
     const char *allowed;      /* min and max in words, for messages */
     const char *const *words; /* read_word: NULL-terminated; the index is stored */
     bool required;
+    const rqi_key_table *inner; /* of its map, or of the maps in its list; NULL = has no such */
 };
 
-/* Reads a map by a table of n keys; unknown, missing and empty ones are errors. `what` names the
- * map in messages. */
-refq_err rqi_read_map(const rqi_reading *r, const char *what, const rqi_yaml_node *node,
-                      const rqi_key *keys, size_t n, void *target);
+/* Reads a map by its table; unknown, missing and empty keys are errors. */
+refq_err rqi_read_map(const rqi_reading *r, const rqi_key_table *table, const rqi_yaml_node *node,
+                      void *target);
 
 /* The text of any scalar but null; `what` names it in messages. */
 refq_err rqi_read_scalar(const rqi_reading *r, const char *what, const rqi_yaml_node *node,
