@@ -76,7 +76,8 @@ static const option_row rows[] = {
 };
 /* clang-format on */
 
-#define ROWS (sizeof rows / sizeof rows[0])
+#define ROWS     (sizeof rows / sizeof rows[0])
+#define ROW_BASE 256 /* getopt_long() answers this plus the row: no character is as large */
 
 static void *at(rqi_options *target, const option_row *row)
 {
@@ -218,21 +219,26 @@ static void fill_long_options(struct option *out)
         out[i] = (struct option){
             .name = rows[i].name,
             .has_arg = rows[i].value != NULL ? required_argument : no_argument,
+            .val = ROW_BASE + (int)i,
         };
     }
 }
 
-/* getopt_long() answers 0 for a row of the table, ':' when its value is missing, '?' otherwise. */
-static refq_err take_option(int answer, int index, const char *word, rqi_options *o,
-                            refq_error *err)
+/* getopt_long() answers ':' when a value is missing, '?' when it refuses the word; then optopt
+ * tells the row if there is one. */
+static refq_err take_option(int answer, const char *word, rqi_options *o, refq_error *err)
 {
     if (answer == ':') {
         return rqi_fail(err, REFQ_ERR_INVALID, "option '%.60s' needs a value; see --help", word);
     }
-    if (answer != 0) {
+    if (answer < ROW_BASE && optopt >= ROW_BASE) {
+        return rqi_fail(err, REFQ_ERR_INVALID, "option '%.60s' takes no value; see --help", word);
+    }
+    if (answer < ROW_BASE) {
         return unknown_option(word, err);
     }
-    return rows[index].read(&rows[index], optarg, o, err);
+    const option_row *row = &rows[answer - ROW_BASE];
+    return row->read(row, optarg, o, err);
 }
 
 refq_err rqi_options_parse(int argc, char *const *argv, rqi_options *ret_options, refq_error *err)
@@ -243,13 +249,12 @@ refq_err rqi_options_parse(int argc, char *const *argv, rqi_options *ret_options
     optind = 0; /* also resets getopt's hidden state, so that tests may call this again */
     opterr = 0;
     for (;;) {
-        int index = 0;
         int word = optind > 0 ? optind : 1;
-        int answer = getopt_long(argc, argv, "+:", longs, &index);
+        int answer = getopt_long(argc, argv, "+:", longs, NULL);
         if (answer == -1) {
             break;
         }
-        refq_err e = take_option(answer, index, argv[word], &o, err);
+        refq_err e = take_option(answer, argv[word], &o, err);
         if (e != REFQ_OK) {
             return e;
         }

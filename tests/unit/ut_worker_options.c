@@ -6,6 +6,7 @@
 #include <check.h>
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define WORDS 16
@@ -54,6 +55,10 @@ static const struct {
     {{"--config", "a", "--log-level", "loud"},
      "--log-level loud: must be debug, info, warn or error"},
     {{"--config", "a", "--log-format", "xml"}, "--log-format xml: must be logfmt or json"},
+    {{"--config", "a", "--check=x"}, "option '--check=x' takes no value; see --help"},
+    {{"--help=all"}, "option '--help=all' takes no value; see --help"},
+    {{"--vers=1"}, "option '--vers=1' takes no value; see --help"},
+    {{"--version=1"}, "option '--version=1' takes no value; see --help"},
 };
 
 START_TEST(refuses)
@@ -65,33 +70,35 @@ START_TEST(refuses)
 }
 END_TEST
 
+static const char *const every[] = {"--config",
+                                    "a.yaml",
+                                    "--config=b.yaml",
+                                    "--redis",
+                                    "redis://x",
+                                    "--prefix",
+                                    "p",
+                                    "--concurrency",
+                                    "7",
+                                    "--lease",
+                                    "3s",
+                                    "--beat",
+                                    "1s",
+                                    "--grace",
+                                    "0",
+                                    "--unknown-grace",
+                                    "5m",
+                                    "--log-level",
+                                    "warn",
+                                    "--log-format",
+                                    "json",
+                                    "--health",
+                                    "9090",
+                                    "--check",
+                                    NULL};
+
 START_TEST(takes_every_option)
 {
-    rqi_options o = parse_good((const char *const[]){"--config",
-                                                     "a.yaml",
-                                                     "--config=b.yaml",
-                                                     "--redis",
-                                                     "redis://x",
-                                                     "--prefix",
-                                                     "p",
-                                                     "--concurrency",
-                                                     "7",
-                                                     "--lease",
-                                                     "3s",
-                                                     "--beat",
-                                                     "1s",
-                                                     "--grace",
-                                                     "0",
-                                                     "--unknown-grace",
-                                                     "5m",
-                                                     "--log-level",
-                                                     "warn",
-                                                     "--log-format",
-                                                     "json",
-                                                     "--health",
-                                                     "9090",
-                                                     "--check",
-                                                     NULL});
+    rqi_options o = parse_good(every);
     ck_assert_uint_eq(o.configs_n, 2);
     ck_assert_str_eq(o.configs[0], "a.yaml");
     ck_assert_str_eq(o.configs[1], "b.yaml");
@@ -129,6 +136,59 @@ START_TEST(help_and_version_need_nothing_else)
 }
 END_TEST
 
+/* Whether one of the words gives the option, alone or with its value joined to it. */
+static bool gives(const char *const *words, const char *option)
+{
+    size_t len = strlen(option);
+    for (; *words != NULL; words++) {
+        if (strncmp(*words, option, len) == 0 && ((*words)[len] == '\0' || (*words)[len] == '=')) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The message tells which of the words is refused. */
+static bool is_refused(const char *option)
+{
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        const char *named = strstr(bad[i].error, option);
+        if (gives(bad[i].words, option) && named != NULL &&
+            strchr(" '=", named[strlen(option)]) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void expect_tried(const char *option)
+{
+    static const char *const alone[] = {"--help", "--version", NULL};
+    ck_assert_msg(is_refused(option), "add a bad value of %s to bad[]", option);
+    ck_assert_msg(gives(every, option) || gives(alone, option), "add %s to every[]", option);
+}
+
+/* --help comes from the table of options itself. */
+START_TEST(every_option_is_tried)
+{
+    char *help = NULL;
+    size_t size = 0;
+    int n = 0;
+    FILE *out = open_memstream(&help, &size);
+    ck_assert_ptr_nonnull(out);
+    rqi_options_help(out);
+    ck_assert_int_eq(fclose(out), 0);
+    for (char *at = help; (at = strstr(at, "\n  --")) != NULL; n++) {
+        char option[32];
+        at += 3;
+        (void)snprintf(option, sizeof option, "%.*s", (int)strcspn(at, " \n"), at);
+        expect_tried(option);
+    }
+    ck_assert_int_gt(n, 0);
+    free(help);
+}
+END_TEST
+
 START_TEST(files_are_counted)
 {
     const char *words[2 * RQI_OPTIONS_CONFIGS + 3] = {NULL};
@@ -153,6 +213,7 @@ int main(void)
     tcase_add_test(c, takes_every_option);
     tcase_add_test(c, leaves_the_rest_alone);
     tcase_add_test(c, help_and_version_need_nothing_else);
+    tcase_add_test(c, every_option_is_tried);
     tcase_add_test(c, files_are_counted);
     suite_add_tcase(s, c);
     return rqt_main(s);
