@@ -103,16 +103,20 @@ static bool end_term(active *a)
 static void begin_restart(active *a)
 {
     (void)a;
+    rqt_crew_outage(true);
     rqt_redis_restart(SIGKILL);
+    rqt_crew_outage(false);
 }
 
 static void begin_truncate(active *a)
 {
     int64_t bytes = llabs(a->value) % CUT_MAX_BYTES;
+    rqt_crew_outage(true);
     rqt_redis_kill();
     int64_t size = rqt_aof_size();
     rqt_aof_cut(size > bytes ? size - bytes : 0);
     rqt_redis_revive();
+    rqt_crew_outage(false);
 }
 
 static void begin_flush(active *a)

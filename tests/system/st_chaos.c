@@ -390,9 +390,11 @@ static void cut_the_power(void)
     submit_doomed();
     rqt_history_add(run.fd, RQT_FAULT, NULL, 0, NULL,
                     "id=900001 name=power-cut target=0 reach=loss back=3000");
+    rqt_crew_outage(true);
     rqt_redis_kill();
     rqt_aof_cut(size);
     rqt_redis_revive();
+    rqt_crew_outage(false);
     rqt_history_add(run.fd, RQT_HEALED, NULL, 0, NULL, "id=900001");
 }
 
