@@ -37,7 +37,7 @@ static void setup(void)
 
 static pid_t start_dev(const char *config)
 {
-    const char *argv[] = {RQT_REFQ_PATH, "dev", "--config", config, NULL};
+    const char *argv[] = {RQT_REFQ_PATH, "dev", "--config", config, "--concurrency", "3", NULL};
     (void)snprintf(out, sizeof out, "%s", rqt_file("dev.out", "", 0));
     rqt_spawn_options options = {.argv = argv, .out_path = out, .err_path = out};
     return rqt_spawn(&options);
@@ -73,6 +73,7 @@ START_TEST(it_runs_tasks_and_shows_what_happens)
     rqt_expect_out(RQT_REFQ("submit", "echo", "-q", "docs", "--wait=20s", "--redis", url), "{}");
     ck_assert_msg(RQT_UNTIL(said("  complete  "), 10000), "%s", rqt_read(out));
     ck_assert_ptr_nonnull(strstr(rqt_read(out), "worker  "));
+    rqt_expect_out(RQT_REFQ("workers", "-o", "json", "--redis", url), "\"slots\":3,");
     ck_assert_int_eq(kill(pid, SIGINT), 0);
     ck_assert_msg(rqt_reap(pid, 30000) == 0, "%s", rqt_read(out));
     expect_nothing_left();
