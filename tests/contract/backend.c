@@ -4,6 +4,7 @@
 
 #include <event2/event.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #define CALLERS 8
@@ -138,24 +139,32 @@ struct waiter {
     refq_ref ref;
     refq_task *task;
     refq_err rc;
+    atomic_bool waits;
 };
+
+static bool on_seen(void *arg, const refq_task *task)
+{
+    struct waiter *w = arg;
+    (void)task;
+    atomic_store(&w->waits, true);
+    return true;
+}
 
 static void *wait_for_ever(void *arg)
 {
     struct waiter *w = arg;
-    w->rc = refq_client_wait(w->client, &w->ref, -1, NULL, NULL, &w->task, NULL);
+    w->rc = refq_client_wait(w->client, &w->ref, -1, on_seen, w, &w->task, NULL);
     return NULL;
 }
 
-/* The wait must be under way when the client closes: other calls that came later were answered. */
+/* The wait must be under way when the client closes: a watch begins with what is. */
 static void closing_ends_what_is_outstanding(rqi_ct *ct)
 {
     struct waiter w = {.client = ct->client, .ref = rqi_ct_make(ct, RQI_CT_DELAYED, NULL)};
     pthread_t thread;
     CT_CHECK(ct, pthread_create(&thread, NULL, wait_for_ever, &w) == 0, "no thread");
-    for (int i = 0; i < 20; i++) {
+    while (!atomic_load(&w.waits)) {
         rqi_ct_nap();
-        (void)rqi_ct_status(ct, &w.ref);
     }
     refq_client_close(ct->client);
     ct->client = NULL;

@@ -74,8 +74,8 @@ refq_err rqi_call_run(refq_client *client, void (*start)(rqi_call *call), void *
     (void)sem_init(&call.done, 0, 0);
     pthread_mutex_lock(&client->lock);
     TAILQ_INSERT_TAIL(&client->calls, &call, link);
+    wake(client); /* under the lock: a client that closes meanwhile must not take wake_fd away */
     pthread_mutex_unlock(&client->lock);
-    wake(client);
     while (sem_wait(&call.done) != 0) {
         /* a signal handler ran on this thread */
     }
