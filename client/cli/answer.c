@@ -8,22 +8,29 @@
 
 #include <stdlib.h>
 
+bool cli_is_durable(refq_client *client)
+{
+    return (refq_client_capabilities(client) & REFQ_CAP_DURABLE) != 0;
+}
+
 static int say_missing(const refq_task *task, bool durable, const char *remark)
 {
     char ref[REFQ_REF_MAX + 1];
     refq_status status = refq_task_status(task);
     const char *name = refq_status_name(status);
-    (void)refq_ref_format(refq_task_ref(task), ref);
+    const char *task_name = refq_task_field(task, "task");
+    const char *subject =
+        durable || task_name == NULL ? refq_ref_format(refq_task_ref(task), ref) : task_name;
     if (!refq_status_is_terminal(status)) {
-        return cli_fail_as(EX_TEMPFAIL, "%s is %s%s%s; %s", ref, name,
+        return cli_fail_as(EX_TEMPFAIL, "%s is %s%s%s; %s", subject, name,
                            remark[0] != '\0' ? ", " : "", remark,
                            durable ? "refq watch follows it" : "the time is up, so it is stopped");
     }
     if (status == REFQ_FAILED) {
-        return cli_fail_as(CLI_EXIT_NO, "%s failed: %s", ref,
+        return cli_fail_as(CLI_EXIT_NO, "%s failed: %s", subject,
                            remark[0] != '\0' ? remark : "no error was recorded");
     }
-    return cli_fail_as(CLI_EXIT_NO, "%s is %s", ref, name);
+    return cli_fail_as(CLI_EXIT_NO, "%s is %s", subject, name);
 }
 
 int cli_answer_missing(refq_client *client, const refq_task *task)
@@ -34,8 +41,7 @@ int cli_answer_missing(refq_client *client, const refq_task *task)
     } else {
         cli_task_remark(&remark, task);
     }
-    bool durable = (refq_client_capabilities(client) & REFQ_CAP_DURABLE) != 0;
-    int code = say_missing(task, durable, rqi_buf_str(&remark));
+    int code = say_missing(task, cli_is_durable(client), rqi_buf_str(&remark));
     rqi_buf_done(&remark);
     return code;
 }

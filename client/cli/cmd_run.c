@@ -134,7 +134,7 @@ const cli_command cli_run = {
     .about =
         "Runs the task in this process and prints its value, as submit --wait does: with the\n"
         "retries and limits of the file, but nothing is stored, and when this process ends, so\n"
-        "does the task.\n"
+        "does the task: no reference is printed.\n"
         "Exit status: 0 complete, 1 failed, 65 the arguments are malformed, 69 the file has no\n"
         "such task, 75 not complete in time, 78 a mistake in the task file.\n",
     .example = "refq run ocr_pdf --config tasks.yaml --args '{\"path\":\"scan.pdf\"}'",

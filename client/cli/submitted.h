@@ -9,7 +9,8 @@
 int cli_submitted_show(const cli_common *common, const refq_submitted *done, refq_status status);
 
 /* Prints its reference on stderr, waits (timeout_ms < 0: for ever), prints its value; says on
- * stderr why there is none. Returns an exit status. */
+ * stderr why there is none. Returns an exit status. Where tasks end with the process no reference
+ * is printed. */
 int cli_submitted_wait(const cli_common *common, refq_client *client, int64_t timeout_ms,
                        const refq_submitted *done);
 
