@@ -274,9 +274,6 @@ static int run(struct daemon *d)
     if (e != REFQ_OK) {
         return fail(d, exit_code_of(e), "worker_failed", &err);
     }
-    if (d->failed == EX_OK) {
-        rqi_log(&d->log, REFQ_LOG_INFO, "event=stopped exit=0");
-    }
     return d->failed;
 }
 

@@ -105,6 +105,9 @@ START_TEST(it_tells_of_its_life)
     expect_heard("STATUS=quiet");
     stop();
     expect_heard("STOPPING=1");
+    const char *said = strstr(rqt_worker_log(worker), "event=stopped");
+    ck_assert_ptr_nonnull(said);
+    ck_assert_ptr_null(strstr(said + 1, "event=stopped"));
 }
 END_TEST
 
