@@ -10,7 +10,7 @@
  */
 #include "base/error.h"
 #include "base/log.h"
-#include "base/parse.h"
+#include "contents.h"
 #include "control.h"
 #include "files.h"
 #include "logger.h"
@@ -206,36 +206,13 @@ static int add_tasks(struct daemon *d)
     return e == REFQ_OK ? GO_ON : fail(d, config_code(e), "bad_config", &err);
 }
 
-static void print_task(const rqi_config_task *task)
-{
-    char timeout[24] = "no timeout";
-    if (task->def.timeout_ms > 0) {
-        (void)rqi_format_duration(timeout, sizeof timeout, task->def.timeout_ms);
-    }
-    int retries = task->def.max_retries == 0 ? 3 : task->def.max_retries;
-    printf("  %s (line %u): %s, %s, %d retr%s\n", task->def.name, task->line, task->argv0, timeout,
-           retries == REFQ_NO_RETRIES ? 0 : retries, retries == 1 ? "y" : "ies");
-}
-
-static void print_file(const rqi_config *config)
-{
-    printf("%s: ok, queue %s, %zu task%s\n", config->file, config->queue, config->n,
-           config->n == 1 ? "" : "s");
-    for (size_t i = 0; i < config->n; i++) {
-        print_task(&config->tasks[i]);
-    }
-    for (size_t i = 0; i < config->n_plugins; i++) {
-        printf("  plugin %s (line %u)\n", config->plugins[i].given, config->plugins[i].line);
-    }
-}
-
 static int stop_if_check(struct daemon *d)
 {
     if (!d->options.check) {
         return GO_ON;
     }
     for (size_t i = 0; i < d->files.n; i++) {
-        print_file(&d->files.items[i].config);
+        rqi_contents_print(&d->files.items[i]);
     }
     return EX_OK;
 }

@@ -239,6 +239,28 @@ START_TEST(check_looks_at_all_files)
 }
 END_TEST
 
+START_TEST(check_names_what_plugins_bring)
+{
+    char yaml[1024];
+    (void)snprintf(yaml, sizeof yaml,
+                   "queue: docs\n"
+                   "tasks:\n  - {name: say, timeout: 2s, max_retries: 1, exec: [cat]}\n"
+                   "plugins:\n"
+                   "  - {path: %s, config: none, tasks: [deaf]}\n"
+                   "  - path: %s\n"
+                   "    config: none\n"
+                   "    run: child\n"
+                   "    tasks: [{name: hang, timeout: 5s, max_retries: 0}]\n",
+                   RQT_DAEMON_PLUGIN, RQT_DAEMON_PLUGIN);
+    const rqt_result *r = rqt_run((const char *const[]){
+        RQT_WORKER_PATH, "--config", rqt_file("plugins.yaml", yaml, 0), "--check", NULL});
+    rqt_expect_out(r, "plugins.yaml: ok, queue docs, 3 tasks\n"
+                      "  say (line 3): cat, 2.0s, 1 retry\n");
+    rqt_expect_out(r, "daemon_plugin.so (line 5)\n    deaf: on a thread, no timeout, 3 retries\n");
+    rqt_expect_out(r, "daemon_plugin.so (line 6)\n    hang: in a child, 5.0s, 0 retries\n");
+}
+END_TEST
+
 static void teardown_gate(void)
 {
     char gate[256];
@@ -263,6 +285,7 @@ int main(void)
     tcase_add_checked_fixture(files, setup, NULL);
     tcase_add_test(files, files_of_one_queue_are_refused);
     tcase_add_test(files, check_looks_at_all_files);
+    tcase_add_test(files, check_names_what_plugins_bring);
     Suite *s = suite_create("st_worker_daemon_reload");
     suite_add_tcase(s, c);
     suite_add_tcase(s, files);
