@@ -69,10 +69,7 @@ static void free_whole(struct whole *w)
 
 static int show_json(const struct whole *w)
 {
-    json_t *record = cli_task_json(w->task);
-    if (record != NULL && w->error.len > 0) {
-        (void)json_object_set_new(record, "error", cli_text_json(rqi_buf_str(&w->error)));
-    }
+    json_t *record = cli_task_json_full(w->task, rqi_buf_str(&w->error));
     return cli_out_json(json_pack("{s:o, s:s, s:O?, s:O}", "record", record, "meaning",
                                   rqi_buf_str(&w->meaning), "args", w->args, "history",
                                   w->history));

@@ -8,21 +8,11 @@
 #include "task_block.h"
 #include "task_view.h"
 
-/* The record with its error in full. */
-static json_t *record_json(const refq_task *task, const rqi_buf *error)
-{
-    json_t *json = cli_task_json(task);
-    if (json != NULL && error->len > 0) {
-        (void)json_object_set_new(json, "error", cli_text_json(rqi_buf_str(error)));
-    }
-    return json;
-}
-
 static int show(const cli_common *common, refq_client *client, const refq_task *task)
 {
     rqi_buf error = {0};
     cli_history_error(client, task, &error);
-    int code = common->json ? cli_out_json(record_json(task, &error))
+    int code = common->json ? cli_out_json(cli_task_json_full(task, rqi_buf_str(&error)))
                             : cli_task_block(task, error.len > 0 ? rqi_buf_str(&error) : NULL);
     rqi_buf_done(&error);
     return code;

@@ -5,14 +5,17 @@
  * DESIGN. Changes are pushed; this command asks for nothing in between. Three
  * ways of showing a change share one callback: a bar on a terminal, a line in a
  * pipe, an object with -o json. What a change looks like decides whether it is
- * one: the same line twice is shown once.
+ * one: the same line twice is shown once. The end is shown after the wait, because
+ * only then can the history be asked for the whole error: a record has its start.
  */
 #include "cli.h"
 
 #include "exit.h"
+#include "history.h"
 #include "out.h"
 #include "screen.h"
 #include "task_view.h"
+#include "text.h"
 
 #include "base/parse.h"
 
@@ -30,9 +33,10 @@ static const cli_option options[] = {
 };
 
 struct watch {
-    bool (*show)(struct watch *w, const refq_task *task); /* false: the output is gone */
-    cli_screen *screen;                                   /* NULL unless shown as a bar */
-    rqi_buf last;                                         /* the line shown last */
+    /* false: the output is gone. The error is that of a task that is over, else "". */
+    bool (*show)(struct watch *w, const refq_task *task, const char *error);
+    cli_screen *screen; /* NULL unless shown as a bar */
+    rqi_buf last;       /* the line shown last */
 };
 
 /* --- Showing a change ------------------------------------------------------------------------- */
@@ -45,16 +49,29 @@ static bool show_if_new(struct watch *w, rqi_buf *line)
     return same || cli_out_line(rqi_buf_str(&w->last));
 }
 
-static bool show_line(struct watch *w, const refq_task *task)
+static void add_remark(rqi_buf *line, const refq_task *task, const char *error, const char *before)
+{
+    rqi_buf remark = {0};
+    if (error[0] != '\0') {
+        cli_text_clean(&remark, error, strlen(error));
+    } else {
+        cli_task_remark(&remark, task);
+    }
+    rqi_buf_addf(line, "%s%s", remark.len > 0 ? before : "", rqi_buf_str(&remark));
+    rqi_buf_done(&remark);
+}
+
+static bool show_line(struct watch *w, const refq_task *task, const char *error)
 {
     rqi_buf line = {0};
-    cli_task_line(&line, task);
+    rqi_buf_adds(&line, refq_status_name(refq_task_status(task)));
+    add_remark(&line, task, error, " ");
     return show_if_new(w, &line);
 }
 
-static bool show_json(struct watch *w, const refq_task *task)
+static bool show_json(struct watch *w, const refq_task *task, const char *error)
 {
-    json_t *json = cli_task_json(task);
+    json_t *json = cli_task_json_full(task, error);
     char *text = json != NULL ? json_dumps(json, JSON_COMPACT) : NULL;
     rqi_buf line = {0};
     rqi_buf_adds(&line, text != NULL ? text : "null");
@@ -63,17 +80,18 @@ static bool show_json(struct watch *w, const refq_task *task)
     return show_if_new(w, &line);
 }
 
-static bool show_bar(struct watch *w, const refq_task *task)
-{
-    cli_screen_update(w->screen, task);
-    return true;
-}
-
 /* Called on the client's thread; the main thread only waits meanwhile. */
 static bool on_change(void *arg, const refq_task *task)
 {
     struct watch *w = arg;
-    return w->show(w, task);
+    if (refq_status_is_terminal(refq_task_status(task))) {
+        return true;
+    }
+    if (w->screen != NULL) {
+        cli_screen_update(w->screen, task);
+        return true;
+    }
+    return w->show(w, task, "");
 }
 
 /* --- The end ---------------------------------------------------------------------------------- */
@@ -89,19 +107,29 @@ static void add_span(rqi_buf *line, const refq_task *task)
 }
 
 /* The bar's line is gone; what became of the task stays on the screen. */
-static void show_last_line(const refq_task *task)
+static bool show_last_line(struct watch *w, const refq_task *task, const char *error)
 {
     refq_status status = refq_task_status(task);
     rqi_buf line = {0};
-    rqi_buf remark = {0};
+    (void)w;
     cli_paint(&line, cli_colour_wanted(STDOUT_FILENO), cli_tone_of(status),
               refq_status_name(status));
     add_span(&line, task);
-    cli_task_remark(&remark, task);
-    rqi_buf_addf(&line, "%s%s\n", remark.len > 0 ? "  " : "", rqi_buf_str(&remark));
-    (void)cli_out(&line);
-    rqi_buf_done(&remark);
+    add_remark(&line, task, error, "  ");
+    bool good = cli_out_line(rqi_buf_str(&line));
     rqi_buf_done(&line);
+    return good;
+}
+
+static bool show_end(struct watch *w, refq_client *client, const refq_task *task)
+{
+    rqi_buf error = {0};
+    if (refq_task_status(task) == REFQ_FAILED) {
+        cli_history_error(client, task, &error);
+    }
+    bool good = w->show(w, task, rqi_buf_str(&error));
+    rqi_buf_done(&error);
+    return good;
 }
 
 static int end_status(const refq_task *task)
@@ -126,7 +154,7 @@ static int prepare(struct watch *w, const cli_common *common)
     if (common->json || plain) {
         return EX_OK;
     }
-    w->show = show_bar;
+    w->show = show_last_line;
     return cli_screen_open(&w->screen, &err) == REFQ_OK ? EX_OK : cli_fail(&err);
 }
 
@@ -135,18 +163,11 @@ static int follow(struct watch *w, refq_client *client, const refq_ref *ref, int
     refq_task *task = NULL;
     refq_error err = {0};
     refq_err code = refq_client_wait(client, ref, timeout_ms, on_change, w, &task, &err);
-    bool bar = w->screen != NULL;
     cli_screen_close(w->screen);
     if (code != REFQ_OK) {
         return cli_fail(&err);
     }
-    if (bar) {
-        show_last_line(task);
-    } else if (!w->show(w, task)) {
-        refq_task_free(task);
-        return EX_IOERR;
-    }
-    int result = end_status(task);
+    int result = show_end(w, client, task) ? end_status(task) : EX_IOERR;
     refq_task_free(task);
     return result;
 }

@@ -105,6 +105,15 @@ json_t *cli_task_json(const refq_task *task)
     return json;
 }
 
+json_t *cli_task_json_full(const refq_task *task, const char *error)
+{
+    json_t *json = cli_task_json(task);
+    if (json != NULL && error[0] != '\0') {
+        (void)json_object_set_new(json, "error", cli_text_json(error));
+    }
+    return json;
+}
+
 /* --- Text ------------------------------------------------------------------------------------- */
 
 void cli_task_count(rqi_buf *out, const refq_task *task)
@@ -165,17 +174,5 @@ void cli_task_remark(rqi_buf *out, const refq_task *task)
     rqi_buf remark = {0};
     remarks[i](&remark, task);
     rqi_buf_add(out, rqi_buf_str(&remark), remark.len);
-    rqi_buf_done(&remark);
-}
-
-void cli_task_line(rqi_buf *out, const refq_task *task)
-{
-    rqi_buf remark = {0};
-    cli_task_remark(&remark, task);
-    rqi_buf_adds(out, refq_status_name(refq_task_status(task)));
-    if (remark.len > 0) {
-        rqi_buf_addc(out, ' ');
-        rqi_buf_add(out, rqi_buf_str(&remark), remark.len);
-    }
     rqi_buf_done(&remark);
 }

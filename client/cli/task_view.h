@@ -13,6 +13,9 @@
  */
 json_t *cli_task_json(const refq_task *task);
 
+/* The same with its error in full, "" = as the record has it. */
+json_t *cli_task_json_full(const refq_task *task, const char *error);
+
 /* Any text as a JSON string; bytes that are not UTF-8 become U+FFFD. */
 json_t *cli_text_json(const char *text);
 
@@ -21,8 +24,5 @@ void cli_task_count(rqi_buf *out, const refq_task *task);
 
 /* Appends what there is to say besides the status: progress, its message, the error. */
 void cli_task_remark(rqi_buf *out, const refq_task *task);
-
-/* Appends the whole as one clean line: `processing 3/12 page 3`. */
-void cli_task_line(rqi_buf *out, const refq_task *task);
 
 #endif

@@ -77,6 +77,22 @@ START_TEST(a_failure_is_told_in_full_everywhere)
 }
 END_TEST
 
+START_TEST(watch_ends_with_the_whole_error)
+{
+    const char *ref = rqt_word(RQT_REFQ("submit", "bad"));
+    const rqt_result *r = RQT_REFQ("watch", ref, "-t", "20s");
+    ck_assert_int_eq(r->status, NO);
+    const char *told = strstr(r->out, "failed ");
+    ck_assert_msg(told != NULL && strstr(told, FULL_ERROR) != NULL, "%s", r->out);
+    ck_assert_ptr_null(strstr(told + 1, "failed "));
+    const rqt_result *seen = rqt_refq_on_terminal((const char *const[]){"watch", ref, NULL}, "");
+    ck_assert_msg(strstr(seen->out, FULL_ERROR) != NULL, "%s", seen->out);
+    json_t *json = rqt_json(RQT_REFQ("watch", ref, "-o", "json"));
+    ck_assert_ptr_nonnull(strstr(member(json, "error"), FULL_ERROR));
+    json_decref(json);
+}
+END_TEST
+
 START_TEST(logs_show_each_attempt)
 {
     const char *ref = done("flaky");
@@ -342,6 +358,7 @@ int main(void)
     tcase_set_timeout(c, 120);
     tcase_add_checked_fixture(c, setup, teardown);
     tcase_add_test(c, a_failure_is_told_in_full_everywhere);
+    tcase_add_test(c, watch_ends_with_the_whole_error);
     tcase_add_test(c, logs_show_each_attempt);
     tcase_add_test(c, show_tells_everything);
     tcase_add_test(c, show_says_that_large_arguments_go_with_the_end);
