@@ -6,6 +6,8 @@
 #include "task_view.h"
 #include "text.h"
 
+#include <string.h>
+
 struct view {
     const refq_task *task;
     const char *error; /* in full; NULL = as the record has it */
@@ -23,6 +25,32 @@ static void add_text(cli_table *table, const struct row *row, const struct view 
     if (text != NULL) {
         cli_table_add(table, CLI_BOLD, "%s", row->label);
         cli_table_add(table, CLI_PLAIN, "%s", text);
+    }
+}
+
+static const char *meaning_of(const char *count)
+{
+    static const char *const meanings[][2] = {
+        {"failures", "the attempt failed"},
+        {"releases", "the worker stopped and gave it back"},
+        {"deaths", "the worker vanished"},
+        {"crashes", "its own process died; 3 are poison"},
+    };
+    for (size_t i = 0; i < sizeof meanings / sizeof meanings[0]; i++) {
+        if (strcmp(meanings[i][0], count) == 0) {
+            return meanings[i][1];
+        }
+    }
+    return "";
+}
+
+/* A count of 0 says nothing about the task: `failures` is set to it when there is a history. */
+static void add_count(cli_table *table, const struct row *row, const struct view *view)
+{
+    const char *text = refq_task_field(view->task, row->field);
+    if (text != NULL && strcmp(text, "0") != 0) {
+        cli_table_add(table, CLI_BOLD, "%s", row->label);
+        cli_table_add(table, CLI_PLAIN, "%s (%s)", text, meaning_of(row->field));
     }
 }
 
@@ -116,10 +144,10 @@ static const struct row rows[] = {
     {"worker", "worker", add_text},
     {"waiting", "waiting", add_text},
     {"question", "question", add_text},
-    {"failures", "failures", add_text},
-    {"releases", "releases", add_text},
-    {"deaths", "deaths", add_text},
-    {"crashes", "crashes", add_text},
+    {"failures", "failures", add_count},
+    {"releases", "releases", add_count},
+    {"deaths", "deaths", add_count},
+    {"crashes", "crashes", add_count},
     {"reason", "reason", add_text},
     {"error", "error", add_error},
     {"replaces", "replaces", add_other},

@@ -93,6 +93,34 @@ START_TEST(watch_ends_with_the_whole_error)
 }
 END_TEST
 
+static const char hold_yaml[] =
+    "queue: docs\n"
+    "tasks:\n"
+    "  - {name: hold, exec: [sh, -c, 'until [ -e go ]; do sleep 0.05; done; cat']}\n";
+
+/* The record has `failures 0` then, which only says that there is a history. */
+START_TEST(a_death_is_not_shown_as_a_failure)
+{
+    char text[REFQ_REF_MAX + 1];
+    const char *config = rqt_file("hold.yaml", hold_yaml, 0);
+    rqt_fleet_end(); /* who does not offer the task may hold it for a moment, too */
+    pid_t worker = rqt_fleet_add(config, quick);
+    refq_ref ref = rqt_submit((refq_spec){.task = "hold"});
+    rqt_expect(&ref, "processing", 10000);
+    rqt_fleet_kill(worker);
+    (void)rqt_fleet_add(config, quick);
+    ck_assert(RQT_UNTIL(rqt_number(&ref, "deaths") == 1, 20000));
+    ck_assert_str_eq(rqt_field(&ref, "failures"), "0");
+    (void)refq_ref_format(&ref, text);
+    const rqt_result *r = RQT_REFQ("status", text);
+    rqt_expect_out(r, "\ndeaths ");
+    rqt_expect_out(r, " 1 (the worker vanished)\n");
+    ck_assert_ptr_null(strstr(r->out, "\nfailures"));
+    (void)rqt_file("go", "", 0);
+    rqt_expect(&ref, "complete", 20000);
+}
+END_TEST
+
 START_TEST(logs_show_each_attempt)
 {
     const char *ref = done("flaky");
@@ -359,6 +387,7 @@ int main(void)
     tcase_add_checked_fixture(c, setup, teardown);
     tcase_add_test(c, a_failure_is_told_in_full_everywhere);
     tcase_add_test(c, watch_ends_with_the_whole_error);
+    tcase_add_test(c, a_death_is_not_shown_as_a_failure);
     tcase_add_test(c, logs_show_each_attempt);
     tcase_add_test(c, show_tells_everything);
     tcase_add_test(c, show_says_that_large_arguments_go_with_the_end);
