@@ -6,6 +6,7 @@
 #include "support/proc.h"
 
 #include <check.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,16 +17,36 @@
 
 static char dir[64];
 
-static const char *const variables[] = {"REFQ_REDIS",
-                                        "REFQ_REDIS_USER",
-                                        "REFQ_REDIS_PASSWORD",
-                                        "REFQ_REDIS_PASSWORD_FILE",
-                                        "REFQ_REDIS_CA",
-                                        "REFQ_REDIS_CERT",
-                                        "REFQ_REDIS_KEY",
-                                        "REFQ_SENTINEL_USER",
-                                        "REFQ_SENTINEL_PASSWORD",
-                                        "REFQ_SENTINEL_PASSWORD_FILE"};
+#define X10  "xxxxxxxxxx"
+#define X100 X10 X10 X10 X10 X10 X10 X10 X10 X10 X10
+#define LONG X100 X100 X100 X100 X100 X100
+
+#define AT(field) offsetof(rqi_url, field)
+
+/* Each variable, a value that is taken and one that is refused. */
+static const struct variable {
+    const char *name;
+    const char *good;
+    const char *bad;
+    const char *says;
+    const char *url; /* NULL = what the variable says */
+    size_t at;       /* where the good value turns up */
+} variables[] = {
+    {"REFQ_REDIS", "unix:///run/r.sock", "http://h", "is not a Redis URL", NULL, AT(shown)},
+    {"REFQ_REDIS_USER", "ann", LONG, "REFQ_REDIS_USER", "redis://h", AT(login.user)},
+    {"REFQ_REDIS_PASSWORD", "pw", LONG, "REFQ_REDIS_PASSWORD is", "redis://h", AT(login.password)},
+    {"REFQ_REDIS_PASSWORD_FILE", "/run/p", LONG, "REFQ_REDIS_PASSWORD_FILE", "redis://h",
+     AT(login.password_file)},
+    {"REFQ_REDIS_CA", "/ca", LONG, "REFQ_REDIS_CA", "rediss://h", AT(tls.ca)},
+    {"REFQ_REDIS_CERT", "/cert", LONG, "REFQ_REDIS_CERT", "rediss://h", AT(tls.cert)},
+    {"REFQ_REDIS_KEY", "/key", LONG, "REFQ_REDIS_KEY", "rediss://h?cert=/cert", AT(tls.key)},
+    {"REFQ_SENTINEL_USER", "sam", LONG, "REFQ_SENTINEL_USER", "redis+sentinel://a/m",
+     AT(sentinel_login.user)},
+    {"REFQ_SENTINEL_PASSWORD", "pw", LONG, "REFQ_SENTINEL_PASSWORD is", "redis+sentinel://a/m",
+     AT(sentinel_login.password)},
+    {"REFQ_SENTINEL_PASSWORD_FILE", "/run/p", LONG, "REFQ_SENTINEL_PASSWORD_FILE",
+     "redis+sentinel://a/m", AT(sentinel_login.password_file)},
+};
 
 static void set(const char *name, const char *value)
 {
@@ -35,7 +56,7 @@ static void set(const char *name, const char *value)
 static void setup(void)
 {
     for (size_t i = 0; i < N_OF(variables); i++) {
-        (void)unsetenv(variables[i]);
+        (void)unsetenv(variables[i].name);
     }
     const char *tmp = getenv("TMPDIR");
     (void)snprintf(dir, sizeof dir, "%s/refq-url-XXXXXX", tmp != NULL ? tmp : "/tmp");
@@ -51,7 +72,8 @@ static rqi_url parse(const char *text)
 {
     rqi_url url;
     refq_error err;
-    ck_assert_msg(rqi_url_parse(text, &url, &err) == REFQ_OK, "%s: %s", text, err.text);
+    ck_assert_msg(rqi_url_parse(text, &url, &err) == REFQ_OK, "%s: %s",
+                  text != NULL ? text : "(environment)", err.text);
     return url;
 }
 
@@ -60,8 +82,9 @@ static refq_error refused(const char *text, refq_err code, const char *says)
     rqi_url url = {.port = 4711};
     refq_error err = {0};
     refq_err got = rqi_url_parse(text, &url, &err);
-    ck_assert_msg(got == code, "%s: %s (%s)", text, refq_strerror(got), err.text);
-    ck_assert_msg(strstr(err.text, says) != NULL, "%s: %s", text, err.text);
+    const char *shown = text != NULL ? text : "(environment)";
+    ck_assert_msg(got == code, "%s: %s (%s)", shown, refq_strerror(got), err.text);
+    ck_assert_msg(strstr(err.text, says) != NULL, "%s: %s", shown, err.text);
     ck_assert_msg(strstr(err.text, "s3cr3t") == NULL, "a password is shown: %s", err.text);
     ck_assert_int_eq(url.port, 4711);
     return err;
@@ -233,7 +256,7 @@ static const struct bad_url {
     {"redis://h?usr=ann", "did you mean 'user'?"},
     {"redis://h?passwordfile=/x", "did you mean 'password_file'?"},
     {"redis://h?password=s3cr3t", "no option 'password'"},
-    {"redis://h?zzzzzzzzzz=1", "there are db, user, password_file, ca, cert, key and server_name"},
+    {"redis://h?zzzzzzzzzz=1", "there are db, user, password_file, ca, cert, key, server_name"},
     {"redis://h?s3cr3t", "must be option=value"},
     {"redis://h?user", "must be option=value"},
     {"redis://h?=1", "must be option=value"},
@@ -291,6 +314,47 @@ START_TEST(overlong_urls_are_refused)
 }
 END_TEST
 
+/* Whether a URL gives the option. */
+static bool gives(const char *url, const char *option)
+{
+    size_t len = strlen(option);
+    for (const char *at = strchr(url, '?'); at != NULL; at = strchr(at + 1, '&')) {
+        if (strncmp(at + 1, option, len) == 0 && at[1 + len] == '=') {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void expect_tried(const char *option)
+{
+    size_t good = 0;
+    size_t bad = 0;
+    while (good < N_OF(good_urls) && !gives(good_urls[good].text, option)) {
+        good++;
+    }
+    while (bad < N_OF(bad_urls) && !gives(bad_urls[bad].text, option)) {
+        bad++;
+    }
+    ck_assert_msg(good < N_OF(good_urls), "add a good value of %s to good_urls[]", option);
+    ck_assert_msg(bad < N_OF(bad_urls), "add a bad value of %s to bad_urls[]", option);
+}
+
+/* The message lists them from the table by which they are read. */
+START_TEST(every_option_is_tried)
+{
+    static const char before[] = "there are ";
+    refq_error err = refused("redis://h?zzzzzzzzzz=1", REFQ_ERR_INVALID, before);
+    char *rest = strstr(err.text, before) + strlen(before);
+    size_t n = 0;
+    for (char *option; (option = strsep(&rest, " ")) != NULL; n++) {
+        option[strcspn(option, ",")] = '\0';
+        expect_tried(option);
+    }
+    ck_assert_uint_gt(n, 1);
+}
+END_TEST
+
 /* --- Environment ------------------------------------------------------------------------------ */
 
 START_TEST(the_environment_fills_in)
@@ -315,7 +379,7 @@ END_TEST
 START_TEST(a_variable_that_is_empty_is_not_set)
 {
     for (size_t i = 0; i < N_OF(variables); i++) {
-        set(variables[i], "");
+        set(variables[i].name, "");
     }
     rqi_url got = parse(NULL);
     ck_assert_str_eq(got.shown, "127.0.0.1:6379");
@@ -363,17 +427,22 @@ START_TEST(variables_of_sentinel_are_for_sentinel)
 }
 END_TEST
 
-START_TEST(overlong_variables_are_refused)
+START_TEST(a_good_variable_is_taken)
 {
-    char longer[600];
-    memset(longer, 'x', sizeof longer - 1);
-    longer[sizeof longer - 1] = '\0';
-    for (size_t i = 1; i < N_OF(variables); i++) {
-        set(variables[i], longer);
-        refq_error err = refused("rediss+sentinel://a/m", REFQ_ERR_LIMIT, variables[i]);
-        ck_assert_ptr_null(strstr(err.text, "xxxx"));
-        (void)unsetenv(variables[i]);
-    }
+    const struct variable *v = &variables[_i];
+    const char *skip = v->url == NULL ? "unix://" : "";
+    set(v->name, v->good);
+    rqi_url got = parse(v->url);
+    ck_assert_str_eq((const char *)&got + v->at, v->good + strlen(skip));
+}
+END_TEST
+
+START_TEST(a_bad_variable_is_refused)
+{
+    const struct variable *v = &variables[_i];
+    set(v->name, v->bad);
+    refq_error err = refused(v->url, v->url == NULL ? REFQ_ERR_INVALID : REFQ_ERR_LIMIT, v->says);
+    ck_assert_ptr_null(strstr(err.text, X10));
 }
 END_TEST
 
@@ -483,12 +552,14 @@ int main(void)
     tcase_add_loop_test(tc, good_urls_are_understood, 0, (int)N_OF(good_urls));
     tcase_add_loop_test(tc, bad_urls_are_refused, 0, (int)N_OF(bad_urls));
     tcase_add_test(tc, overlong_urls_are_refused);
+    tcase_add_test(tc, every_option_is_tried);
     tcase_add_test(tc, the_environment_fills_in);
     tcase_add_test(tc, a_variable_that_is_empty_is_not_set);
     tcase_add_test(tc, two_passwords_in_the_environment_are_one_too_many);
     tcase_add_test(tc, variables_of_tls_are_for_tls);
     tcase_add_test(tc, variables_of_sentinel_are_for_sentinel);
-    tcase_add_test(tc, overlong_variables_are_refused);
+    tcase_add_loop_test(tc, a_good_variable_is_taken, 0, (int)N_OF(variables));
+    tcase_add_loop_test(tc, a_bad_variable_is_refused, 0, (int)N_OF(variables));
     tcase_add_test(tc, the_first_line_is_the_password);
     tcase_add_test(tc, a_login_without_a_file_has_its_own_password);
     tcase_add_test(tc, bad_password_files_are_refused);

@@ -6,6 +6,7 @@
  */
 #include "redis/url_settings.h"
 
+#include "base/buf.h"
 #include "base/error.h"
 #include "base/parse.h"
 
@@ -69,16 +70,28 @@ static const struct setting {
     bool sentinel; /* of Sentinel only */
 } settings[] = {
     {"user", "REFQ_REDIS_USER", FIELD(login.user), false, false},
+    {"password_file", NULL, FIELD(login.password_file), false, false},
     {"ca", "REFQ_REDIS_CA", FIELD(tls.ca), true, false},
     {"cert", "REFQ_REDIS_CERT", FIELD(tls.cert), true, false},
     {"key", "REFQ_REDIS_KEY", FIELD(tls.key), true, false},
     {"server_name", NULL, FIELD(tls.server_name), true, false},
-    {"password_file", NULL, FIELD(login.password_file), false, false},
     {NULL, "REFQ_SENTINEL_USER", FIELD(sentinel_login.user), false, true},
 };
 
-static const char *const option_names[] = {"db",   "user", "password_file", "ca",
-                                           "cert", "key",  "server_name"};
+#define OPTIONS_MAX (N_OF(settings) + 1)
+
+/* Returns how many there are. */
+static size_t list_options(const char *ret_names[OPTIONS_MAX])
+{
+    size_t n = 0;
+    ret_names[n++] = "db";
+    for (size_t i = 0; i < N_OF(settings); i++) {
+        if (settings[i].option != NULL) {
+            ret_names[n++] = settings[i].option;
+        }
+    }
+    return n;
+}
 
 static int find_option(const char *name)
 {
@@ -99,10 +112,21 @@ static refq_err unknown_option(const char *name, refq_error *err)
                         "what follows the '?' of the Redis URL must be option=value, more of them "
                         "after '&'");
     }
-    const char *near = rqi_nearest(name, option_names, N_OF(option_names));
-    return rqi_fail(err, REFQ_ERR_INVALID, "the Redis URL has no option '%s'; %s%s%s", name,
-                    near != NULL ? "did you mean '" : "there are db, user, password_file, ca, ",
-                    near != NULL ? near : "cert, key and server_name", near != NULL ? "'?" : "");
+    const char *names[OPTIONS_MAX];
+    size_t n = list_options(names);
+    const char *near = rqi_nearest(name, names, n);
+    if (near != NULL) {
+        return rqi_fail(err, REFQ_ERR_INVALID,
+                        "the Redis URL has no option '%s'; did you mean '%s'?", name, near);
+    }
+    rqi_buf known = {0};
+    for (size_t i = 0; i < n; i++) {
+        rqi_buf_addf(&known, "%s%s", i > 0 ? ", " : "", names[i]);
+    }
+    refq_err rc = rqi_fail(err, REFQ_ERR_INVALID, "the Redis URL has no option '%s'; there are %s",
+                           name, rqi_buf_str(&known));
+    rqi_buf_done(&known);
+    return rc;
 }
 
 static refq_err set_text(const struct setting *s, const char *value, size_t len, rqi_url *url,
@@ -137,8 +161,10 @@ static refq_err set_option(const char *name, const char *value, size_t len, rqi_
 
 static bool is_new(const char *name, unsigned *seen)
 {
-    for (size_t i = 0; i < N_OF(option_names); i++) {
-        if (strcmp(option_names[i], name) == 0) {
+    const char *names[OPTIONS_MAX];
+    size_t n = list_options(names);
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(names[i], name) == 0) {
             bool fresh = (*seen & 1U << i) == 0;
             *seen |= 1U << i;
             return fresh;
