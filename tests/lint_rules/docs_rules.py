@@ -266,6 +266,23 @@ def environment(tree):
             yield CONFIG, number, f'nothing reads or gives {name}; remove the row'
 
 
+# A row of a test's table: the variable's name, a good value and a bad one; not a list of names.
+TRIED = re.compile(r'\{"([A-Z][A-Z_]*)",\s*(?!"[A-Z_]+")[^\s,{}][^,{}]*,\s*[^\s,{}][^,{}]*[,}]')
+
+
+@rule('tried')
+def variables_are_tried(tree):
+    """an environment variable that is read has a row with a good and a bad value in a C test"""
+    tried = {match.group(1) for file in tree.matching(r'tests/.*\.c$') for match in TRIED.finditer(file.text)}
+    for section in sections_of(need(tree, CONFIG)):
+        if section.title.startswith('Environment'):
+            given = next((number for number, line in enumerate(section.lines, section.line + 1)
+                          if line.startswith('Given to programs')), float('inf'))
+            for name, number in section.first_cells():
+                if number < given and name not in tried:
+                    yield CONFIG, number, f'no test tries {name}; add a row {{"{name}", good, bad, ...}} to one'
+
+
 # --- The rest ---------------------------------------------------------------------------------
 
 @rule('protocol')

@@ -50,6 +50,7 @@ CLEAN = {
                       '## Environment variables\n\n| variable |\n|---|\n| `REFQ_REDIS` |\n',
     'docs/PROTOCOL.md': '# Protocol\n\n`get` reads. See [CLI](CLI.md) and `lib/src/base/buf.c`.\n',
     'tests/run': '#!/usr/bin/env bash\n# SPDX-License-Identifier: MIT\necho "$1"\n',
+    'tests/unit/ut_x.c': HEAD + 'static const char *const x[][3] = {{"REFQ_REDIS", "a", "b"}};\n',
     'tests/x.py': '# SPDX-License-Identifier: MIT\nprint(1)\n',
 }
 
@@ -150,6 +151,13 @@ BAD = {
          'lib/src/config/config.c'),
         ('by a table', {'worker/x.c': HEAD + 'static const char *names[] = {"REFQ_SECRET"};\n'}, 'worker/x.c'),
         ('invented', {'docs/CONFIG.md': CLEAN['docs/CONFIG.md'] + '| `REFQ_FAST` |\n'}, 'docs/CONFIG.md'),
+    ],
+    'tried': [
+        ('in no test', {'tests/unit/ut_x.c': HEAD}, 'docs/CONFIG.md'),
+        ('without a bad value', {'tests/unit/ut_x.c': HEAD + 'const char *x[] = {"REFQ_REDIS", "a"};\n'},
+         'docs/CONFIG.md'),
+        ('among names', {'tests/unit/ut_x.c': HEAD + 'const char *x[] = {"REFQ_REDIS", "REFQ_A", "REFQ_B"};\n'},
+         'docs/CONFIG.md'),
     ],
     'protocol': [('a function', {'lib/src/task/lua/x.lua': "register('purge', purge, {})\n"},
                   'lib/src/task/lua/x.lua')],

@@ -546,6 +546,24 @@ START_TEST(watching_goes_on_until_nobody_reads)
 }
 END_TEST
 
+static const struct {
+    const char *name;
+    const char *good;
+    const char *bad;
+} variables[] = {{"REFQ_QUEUE", "more", "1st"}};
+
+START_TEST(the_queue_may_come_from_the_environment)
+{
+    ck_assert_int_eq(setenv(variables[0].name, variables[0].good, 1), 0);
+    rqt_expect_out(RQT_REFQ("list"), "more:");
+    ck_assert_int_eq(setenv(variables[0].name, variables[0].bad, 1), 0);
+    rqt_expect_err(RQT_REFQ("list"), EX_USAGE, "'1st' is not a queue name");
+    rqt_expect_out(RQT_REFQ("list", "-q", "more"), "more:");
+    ck_assert_int_eq(setenv(variables[0].name, "", 1), 0);
+    rqt_expect_err(RQT_REFQ("pause"), EX_NOINPUT, "default");
+}
+END_TEST
+
 /* --- All of them ------------------------------------------------------------------------------ */
 
 static void expect_row(const char *command, const char *option)
@@ -604,6 +622,7 @@ int main(void)
     tcase_add_test(c, a_good_value_works);
     tcase_add_test(c, a_short_form_means_the_same);
     tcase_add_test(c, a_bad_value_is_refused_and_changes_nothing);
+    tcase_add_test(c, the_queue_may_come_from_the_environment);
     tcase_add_test(c, watching_goes_on_until_nobody_reads);
     suite_add_tcase(s, c);
     return rqt_main_redis(s, NULL);

@@ -10,6 +10,7 @@
 #include <check.h>
 
 #include <locale.h>
+#include <pty.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -179,6 +180,37 @@ START_TEST(a_pipe_gets_no_colour)
 {
     int fds[2];
     ck_assert_int_eq(pipe(fds), 0);
+    ck_assert(!cli_colour_wanted(fds[1]));
+    (void)close(fds[0]);
+    (void)close(fds[1]);
+}
+END_TEST
+
+static const struct {
+    const char *name;
+    const char *good;
+    const char *bad;
+    bool coloured; /* with the good one; with the bad one it is the other way round */
+} colour_variables[] = {
+    {"NO_COLOR", "1", "", false},
+    {"TERM", "xterm", "dumb", true},
+};
+
+START_TEST(variables_decide_on_colour)
+{
+    int fds[2];
+    ck_assert_int_eq(openpty(&fds[0], &fds[1], NULL, NULL, NULL), 0);
+    for (size_t i = 0; i < sizeof colour_variables / sizeof colour_variables[0]; i++) {
+        const char *name = colour_variables[i].name;
+        ck_assert_int_eq(setenv("TERM", "xterm", 1), 0);
+        ck_assert_int_eq(unsetenv("NO_COLOR"), 0);
+        ck_assert(cli_colour_wanted(fds[1]));
+        ck_assert_int_eq(setenv(name, colour_variables[i].good, 1), 0);
+        ck_assert_int_eq(cli_colour_wanted(fds[1]), colour_variables[i].coloured);
+        ck_assert_int_eq(setenv(name, colour_variables[i].bad, 1), 0);
+        ck_assert_int_eq(cli_colour_wanted(fds[1]), !colour_variables[i].coloured);
+    }
+    ck_assert_int_eq(unsetenv("TERM"), 0);
     ck_assert(!cli_colour_wanted(fds[1]));
     (void)close(fds[0]);
     (void)close(fds[1]);
@@ -420,6 +452,7 @@ static Suite *make_suite(void)
         colour_does_not_count_as_width,
         a_large_table_keeps_its_rows,
         a_pipe_gets_no_colour,
+        variables_decide_on_colour,
         a_wide_bar_shows_all,
         a_narrow_bar_keeps_the_numbers,
         every_width_is_kept,

@@ -165,6 +165,57 @@ START_TEST(test_environment)
 }
 END_TEST
 
+/* What programs get of the worker's environment. None of these can be wrong in itself: the bad case
+ * of each is that it is absent. */
+static const struct {
+    const char *name;
+    const char *good;
+    const char *bad;
+    const char *then; /* what a program sees when it is absent; NULL = nothing */
+} handed_on[] = {
+    {"PATH", "/opt/bin:/usr/bin:/bin", NULL, "PATH=/usr/local/sbin:"},
+    {"HOME", "/srv/of it", NULL, NULL},
+    {"LANG", "de_DE.UTF-8", NULL, NULL},
+    {"LC_ALL", "C.UTF-8", NULL, NULL},
+    {"TZ", "Europe/Berlin", NULL, NULL},
+    {"TMPDIR", "/var/tmp", NULL, NULL},
+    {"USER", "ocr", NULL, NULL},
+};
+
+static struct rqt_run run_env(void)
+{
+    static const char *const argv[] = {"env", NULL};
+    const refq_exec_def def = {.argv = argv, .output = REFQ_OUTPUT_TEXT};
+    struct rqt_run run = rqt_run_def(&def, "{}", 0);
+    ck_assert_int_eq(run.kind, RQI_DONE);
+    return run;
+}
+
+/* Whether a line of what `env` printed, as JSON, begins so. */
+static bool has_line(const struct rqt_run *run, const char *text)
+{
+    char line[64];
+    (void)snprintf(line, sizeof line, "\\n%s", text);
+    return strncmp(run->value + 1, text, strlen(text)) == 0 || strstr(run->value, line) != NULL;
+}
+
+START_TEST(test_what_is_handed_on)
+{
+    char line[64];
+    const char *name = handed_on[_i].name;
+    ck_assert_int_eq(setenv(name, handed_on[_i].good, 1), 0);
+    struct rqt_run run = run_env();
+    (void)snprintf(line, sizeof line, "%s=%s\\n", name, handed_on[_i].good);
+    ck_assert_msg(has_line(&run, line), "%s not in %s", line, run.value);
+    ck_assert_int_eq(unsetenv(name), 0);
+    run = run_env();
+    (void)snprintf(line, sizeof line, "%s=", name);
+    const char *then = handed_on[_i].then;
+    ck_assert_msg(then != NULL ? has_line(&run, then) : !has_line(&run, line), "%s: %s", name,
+                  run.value);
+}
+END_TEST
+
 #define SECRET_NAME "REFQ_REDIS_PASSWORD"
 #define SECRET      "not-for-programs"
 
@@ -337,6 +388,8 @@ int main(int argc, char **argv)
     tcase_add_test(command, test_start_refuses);
     tcase_add_test(command, test_largest_command_line);
     tcase_add_test(command, test_environment);
+    tcase_add_loop_test(command, test_what_is_handed_on, 0,
+                        (int)(sizeof handed_on / sizeof handed_on[0]));
     tcase_add_test(command, test_path_of_the_definition);
     tcase_add_test(command, test_what_a_program_inherits);
     TCase *secrets = rqt_exec_case(suite, "secrets");
