@@ -62,7 +62,8 @@ START_TEST(a_line_says_what_options_say)
 {
     const char *file = rqt_file("one.ndjson",
                                 "{\"task\":\"a\",\"lane\":\"high\",\"delay\":\"1h\",\"key\":\"k\","
-                                "\"timeout\":\"5s\",\"max_retries\":0,\"key_ttl\":\"1h\"}\n"
+                                "\"timeout\":\"5s\",\"max_retries\":0,\"key_ttl\":\"1h\","
+                                "\"start_within\":\"2h\",\"traceparent\":\"00-aa-bb-01\"}\n"
                                 "\n"
                                 "{\"args\":{\"n\":1}}\n",
                                 0);
@@ -78,6 +79,10 @@ START_TEST(a_line_says_what_options_say)
     rqt_expect_out(r, "\"timeout_ms\":5000");
     rqt_expect_out(r, "\"max_retries\":0");
     rqt_expect_out(r, "\"key\":\"k\"");
+    rqt_expect_out(r, "\"start_within\":\"7200000\"");
+    rqt_expect_out(r, "\"traceparent\":\"00-aa-bb-01\"");
+    long long ttl = rqt_redis_int("TTL refq:{docs}:key:k");
+    ck_assert_msg(ttl > 0 && ttl <= 3600, "%lld s", ttl);
     json_decref(json);
     json = json_loads(second, 0, NULL);
     ck_assert_int_eq(json_integer_value(json_object_get(json, "line")), 3);
@@ -103,6 +108,12 @@ START_TEST(a_mistake_in_a_file_queues_nothing)
         {"{\"task\":\"x\",\"args\":[]}", ":2: \"args\" must be an object"},
         {"{\"task\":\"x\",\"lane\":\"fast\"}", ":2: \"lane\" must be"},
         {"{\"task\":\"x\",\"max_retries\":-1}", ":2: \"max_retries\" must be"},
+        {"{\"task\":\"x\",\"timeout\":\"-5s\"}", ":2: \"timeout\": '-5s' is negative"},
+        {"{\"task\":\"x\",\"start_within\":\"soon\"}",
+         ":2: \"start_within\": 'soon' is not a duration"},
+        {"{\"task\":\"x\",\"key\":7}", ":2: \"key\" must be a text"},
+        {"{\"task\":\"x\",\"key_ttl\":\"1\"}", ":2: \"key_ttl\": '1' needs a unit"},
+        {"{\"task\":\"x\",\"traceparent\":\"\"}", ":2: \"traceparent\" must be a text"},
         {"{\"task\":\"a b\"}", ":2: 'a b'"},
         {"{\"task\":\"\"}", ":2: \"task\" must be a text"},
         {"{\"args\":{}}", ":2: \"task\" is missing"},
