@@ -313,6 +313,30 @@ START_TEST(a_paused_queue_hands_nothing_out)
 }
 END_TEST
 
+/* Parked workers may find their tasks before they come for the tokens. */
+START_TEST(tokens_that_are_left_are_no_damage_and_go_with_the_workers)
+{
+    static const char *const workers[] = {"w1", "w2", "w3"};
+    for (int i = 0; i < 3; i++) {
+        rqt_worker_begin(workers[i], "echo other");
+        ck_assert_int_eq(rqt_claim_some(workers[i], 1, "-").parked, 1);
+    }
+    for (int i = 0; i < 3; i++) {
+        rqt_queue_task(i + 1, "echo", "normal", 0, "");
+    }
+    for (int i = 0; i < 3; i++) {
+        freeReplyObject(
+            rqt_fcall("finish %s 1 1 1 mcp-refcache:entry:docs: 60000 420000 - 0", workers[i]));
+    }
+    ck_assert_int_eq(rqt_redis_int("SCARD refq:{docs}:parked"), 0);
+    ck_assert_int_eq(rqt_redis_int("LLEN refq:{docs}:bell"), 3);
+    ck_assert_str_eq(rqt_library_audit(), "");
+    freeReplyObject(rqt_fcall("beat w3 10000 bye 0"));
+    ck_assert_int_eq(rqt_redis_int("LLEN refq:{docs}:bell"), 0);
+    ck_assert_str_eq(rqt_library_audit(), "");
+}
+END_TEST
+
 START_TEST(a_limit_on_pending_tasks_is_kept_and_lifted)
 {
     ck_assert_int_eq(control("max_pending", "2", ""), 1);
@@ -447,6 +471,7 @@ static Suite *suite(void)
     tcase_add_test(t, purging_one_task_removes_dead_letters_only);
     tcase_add_test(t, removing_leaves_nothing_of_a_task_behind);
     tcase_add_test(t, a_paused_queue_hands_nothing_out);
+    tcase_add_test(t, tokens_that_are_left_are_no_damage_and_go_with_the_workers);
     tcase_add_test(t, a_limit_on_pending_tasks_is_kept_and_lifted);
     tcase_add_test(t, orders_to_workers_stand_until_they_change);
     tcase_add_test(t, each_call_leaves_one_event_for_all_it_did);

@@ -156,10 +156,10 @@ for worker, set in pairs(held) do
     end
   end
 end
--- One more than are parked: a worker without a free slot may put its token back just after the next was rung.
-if redis.call('LLEN', P .. 'bell') > math.max(1, redis.call('SCARD', P .. 'parked')) + 1 then
-  complain('the bell holds %d tokens for %d parked workers', redis.call('LLEN', P .. 'bell'),
-    redis.call('SCARD', P .. 'parked'))
+-- One for each that was parked when it rang, and one that each has put back.
+local tokens, live = redis.call('LLEN', P .. 'bell'), redis.call('ZCARD', P .. 'workers')
+if tokens > 2 * math.max(1, live) then
+  complain('the bell holds %d tokens for %d workers', tokens, live)
 end
 for _, worker in ipairs(redis.call('SMEMBERS', P .. 'parked')) do
   if not workers[worker] then complain('%s is parked, but not alive', worker) end

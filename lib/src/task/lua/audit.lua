@@ -156,9 +156,10 @@ local function audit_workers(P, complain)
   for _, worker in ipairs(call('SRANDMEMBER', P .. 'parked', MAX_ITEMS)) do
     if not known[worker] and #list < 1000 then complain(worker .. ' is parked, but not alive') end
   end
-  local tokens, parked = call('LLEN', P .. 'bell'), call('SCARD', P .. 'parked')
-  if tokens > math.max(1, parked) then
-    complain('the bell holds ' .. tokens .. ' tokens for ' .. parked .. ' parked workers')
+  -- One for each that was parked when it rang, and one that each has put back.
+  local tokens, workers = call('LLEN', P .. 'bell'), call('ZCARD', P .. 'workers')
+  if tokens > 2 * math.max(1, workers) then
+    complain('the bell holds ' .. tokens .. ' tokens for ' .. workers .. ' workers')
   end
   return '0', #list
 end

@@ -91,8 +91,8 @@ local function size_of(command, ...)
   return type(n) == 'number' and n or 0
 end
 
--- Wakes up to n parked workers. The bell never holds more tokens than there are parked workers, so
--- tokens that nobody needs do not pile up.
+-- Wakes up to n parked workers. There it stops, so that tokens which nobody needs do not pile up: beside
+-- these the bell holds at most the one that each worker has taken and puts back.
 local function ring(P, n)
   local parked = size_of('SCARD', P .. 'parked')
   if parked == 0 then return end

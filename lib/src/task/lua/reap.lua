@@ -65,9 +65,18 @@ local function requeue_strays(batch, worker, lane)
   return #pending
 end
 
+-- Tokens for which nobody is left to listen.
+local function drop_tokens(P)
+  local tokens, parked = size_of('LLEN', P .. 'bell'), size_of('SCARD', P .. 'parked')
+  if tokens > parked then
+    redis.pcall('LTRIM', P .. 'bell', tokens - parked, -1)
+  end
+end
+
 local function drop_worker(P, worker, lanes)
   call('ZREM', P .. 'workers', worker)
   redis.pcall('SREM', P .. 'parked', worker)
+  drop_tokens(P)
   call('DEL', P .. 'worker:' .. worker, P .. 'worker:' .. worker .. ':tasks',
     P .. 'worker:' .. worker .. ':orders')
   for _, lane in ipairs(LANE_ORDER) do
