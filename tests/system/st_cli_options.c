@@ -388,7 +388,7 @@ static const rqt_result *call(const char *command, const char *const *words)
         argv[n] = word;
         n += word[0] != '\0';
     }
-    for (size_t i = 0; i <= WORDS && words[i] != NULL; i++) {
+    for (size_t i = 0; i < WORDS && words[i] != NULL; i++) {
         argv[n++] = meant(words[i]);
     }
     argv[n] = NULL;

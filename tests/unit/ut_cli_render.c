@@ -9,8 +9,8 @@
 
 #include <check.h>
 
+#include <fcntl.h>
 #include <locale.h>
-#include <pty.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -198,22 +198,21 @@ static const struct {
 
 START_TEST(variables_decide_on_colour)
 {
-    int fds[2];
-    ck_assert_int_eq(openpty(&fds[0], &fds[1], NULL, NULL, NULL), 0);
+    int terminal = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+    ck_assert_int_ge(terminal, 0);
     for (size_t i = 0; i < sizeof colour_variables / sizeof colour_variables[0]; i++) {
         const char *name = colour_variables[i].name;
         ck_assert_int_eq(setenv("TERM", "xterm", 1), 0);
         ck_assert_int_eq(unsetenv("NO_COLOR"), 0);
-        ck_assert(cli_colour_wanted(fds[1]));
+        ck_assert(cli_colour_wanted(terminal));
         ck_assert_int_eq(setenv(name, colour_variables[i].good, 1), 0);
-        ck_assert_int_eq(cli_colour_wanted(fds[1]), colour_variables[i].coloured);
+        ck_assert_int_eq(cli_colour_wanted(terminal), colour_variables[i].coloured);
         ck_assert_int_eq(setenv(name, colour_variables[i].bad, 1), 0);
-        ck_assert_int_eq(cli_colour_wanted(fds[1]), !colour_variables[i].coloured);
+        ck_assert_int_eq(cli_colour_wanted(terminal), !colour_variables[i].coloured);
     }
     ck_assert_int_eq(unsetenv("TERM"), 0);
-    ck_assert(!cli_colour_wanted(fds[1]));
-    (void)close(fds[0]);
-    (void)close(fds[1]);
+    ck_assert(!cli_colour_wanted(terminal));
+    (void)close(terminal);
 }
 END_TEST
 
