@@ -18,7 +18,6 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <signal.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -166,7 +165,7 @@ static int start_server(cli_dev_fleet *f)
     if (fd == -1) {
         return cli_fail_as(EX_CANTCREAT, "cannot write %s: %s", log, strerror(errno));
     }
-    f->server = start(programs, (char *const *)(uintptr_t)argv, fd);
+    f->server = start(programs, (char *const *)argv, fd);
     (void)close(fd);
     return f->server > 0 ? EX_OK : cli_fail_as(EX_OSERR, "cannot fork: %s", strerror(errno));
 }
@@ -209,7 +208,7 @@ int cli_dev_fleet_work(cli_dev_fleet *f, const char *config, int concurrency)
     if (pipe2(ends, O_CLOEXEC) != 0) {
         return cli_fail_as(EX_OSERR, "cannot make a pipe: %s", strerror(errno));
     }
-    f->worker = start(programs, (char *const *)(uintptr_t)argv, ends[1]);
+    f->worker = start(programs, (char *const *)argv, ends[1]);
     (void)close(ends[1]);
     f->log_fd = ends[0];
     (void)fcntl(f->log_fd, F_SETFL, O_NONBLOCK);

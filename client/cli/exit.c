@@ -45,7 +45,7 @@ int cli_exit_code(refq_err err)
  */
 static void complain(const char *text)
 {
-    rqi_buf line = rqi_buf_make(64 * 1024);
+    rqi_buf line = rqi_buf_make((size_t)64 * 1024);
     rqi_buf_adds(&line, "refq: ");
     cli_text_clean(&line, text, strlen(text));
     rqi_buf_addc(&line, '\n');
@@ -55,7 +55,7 @@ static void complain(const char *text)
 
 REFQ_PRINTF(1, 0) static void complain_vf(const char *fmt, va_list ap)
 {
-    rqi_buf text = rqi_buf_make(16 * 1024);
+    rqi_buf text = rqi_buf_make((size_t)16 * 1024);
     rqi_buf_addvf(&text, fmt, ap);
     complain(rqi_buf_str(&text));
     rqi_buf_done(&text);

@@ -55,7 +55,7 @@ static json_t *finding_json(cli_verdict verdict, const char *check, const char *
 void cli_findings_add(cli_findings *f, cli_verdict verdict, const char *check, const char *why,
                       const char *fix, const char *what, ...)
 {
-    rqi_buf text = rqi_buf_make(16 * 1024);
+    rqi_buf text = rqi_buf_make((size_t)16 * 1024);
     va_list ap;
     va_start(ap, what);
     rqi_buf_addvf(&text, what, ap);

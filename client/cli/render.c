@@ -147,7 +147,7 @@ static void put_heading(rqi_buf *out, const cli_table *table, const size_t *widt
         return;
     }
     for (size_t c = 0; c < table->n_columns; c++) {
-        char *title = (char *)(uintptr_t)table->columns[c].title;
+        char *title = (char *)table->columns[c].title;
         struct cli_cell cell = {.text = title, .width = strlen(title), .tone = CLI_BOLD};
         put_cell(out, table, c, widths[c], colour, &cell);
     }
