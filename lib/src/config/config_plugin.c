@@ -8,7 +8,6 @@
 
 #include "base/buf.h"
 #include "config/place.h"
-#include "config/yaml_json.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -22,13 +21,14 @@ enum { RUN_THREAD, RUN_CHILD };
 
 static const char *const run_words[] = {[RUN_THREAD] = "thread", [RUN_CHILD] = "child", NULL};
 
-static rqi_read_fn read_path, read_run, read_plugin_tasks, read_config;
+static rqi_read_fn read_path, read_run, read_plugin_tasks;
 
 static const rqi_key plugin_keys[] = {
     {"path", read_path, .required = true},
     {"run", read_run, .words = run_words},
     {"tasks", read_plugin_tasks, .offset = 0},
-    {"config", read_config, .offset = 0},
+    {"config", rqi_read_json, .offset = offsetof(rqi_config_plugin, options.config_json),
+     .max = MAX_CONFIG},
 };
 
 const rqi_key_table rqi_plugin_table = {"a plugin", plugin_keys,
@@ -69,24 +69,6 @@ static refq_err read_run(const rqi_reading *r, const rqi_key *key, const rqi_yam
     refq_err e = rqi_read_word(r, key, node, &word);
     ((rqi_config_plugin *)target)->options.child = word == RUN_CHILD;
     return e;
-}
-
-static refq_err read_config(const rqi_reading *r, const rqi_key *key, const rqi_yaml_node *node,
-                            void *target)
-{
-    rqi_config_plugin *plugin = target;
-    rqi_buf json = rqi_buf_make(MAX_CONFIG);
-    refq_err e = rqi_yaml_json(node, r->file, &json, r->err);
-    if (e == REFQ_OK && json.err == REFQ_ERR_LIMIT) {
-        e = rqi_fail_at(r->err, REFQ_ERR_LIMIT, r->file, node->line,
-                        "%s is larger than %d bytes of JSON", key->name, MAX_CONFIG);
-    }
-    if (e != REFQ_OK) {
-        rqi_buf_done(&json);
-        return e;
-    }
-    plugin->options.config_json = rqi_arena_own(r->arena, rqi_buf_take(&json, NULL));
-    return plugin->options.config_json != NULL ? REFQ_OK : rqi_read_nomem(r);
 }
 
 static refq_err read_plugin_task(const rqi_reading *r, const rqi_yaml_node *node,

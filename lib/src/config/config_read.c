@@ -210,15 +210,11 @@ refq_err rqi_read_word(const rqi_reading *r, const rqi_key *key, const rqi_yaml_
     return e;
 }
 
-refq_err rqi_read_schema(const rqi_reading *r, const rqi_key *key, const rqi_yaml_node *node,
-                         void *target)
+refq_err rqi_read_json(const rqi_reading *r, const rqi_key *key, const rqi_yaml_node *node,
+                       void *target)
 {
-    refq_err e = rqi_read_expect(r, key->name, node, RQI_YAML_MAP);
-    if (e != REFQ_OK) {
-        return e;
-    }
     rqi_buf json = rqi_buf_make((size_t)key->max);
-    e = rqi_yaml_json(node, r->file, &json, r->err);
+    refq_err e = rqi_yaml_json(node, r->file, &json, r->err);
     if (e == REFQ_OK && json.err == REFQ_ERR_LIMIT) {
         e = rqi_fail_at(r->err, REFQ_ERR_LIMIT, r->file, node->line,
                         "%s is larger than %lld bytes of JSON", key->name, (long long)key->max);
@@ -230,6 +226,13 @@ refq_err rqi_read_schema(const rqi_reading *r, const rqi_key *key, const rqi_yam
     }
     *(const char **)at(target, key) = text;
     return e;
+}
+
+refq_err rqi_read_schema(const rqi_reading *r, const rqi_key *key, const rqi_yaml_node *node,
+                         void *target)
+{
+    refq_err e = rqi_read_expect(r, key->name, node, RQI_YAML_MAP);
+    return e == REFQ_OK ? rqi_read_json(r, key, node, target) : e;
 }
 
 /* --- Maps --------------------------------------------------------------------------------------

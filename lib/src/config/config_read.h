@@ -61,7 +61,8 @@ rqi_read_fn rqi_read_count;    /* unsigned */
 rqi_read_fn rqi_read_number;   /* double */
 rqi_read_fn rqi_read_flag;     /* bool */
 rqi_read_fn rqi_read_word;     /* an enum: the index in words */
-rqi_read_fn rqi_read_schema;   /* const char *: a map as JSON text of at most max bytes */
+rqi_read_fn rqi_read_json;     /* const char *: anything as JSON text of at most max bytes */
+rqi_read_fn rqi_read_schema;   /* the same, a map only */
 
 /* "out of memory" */
 refq_err rqi_read_nomem(const rqi_reading *r);
