@@ -121,8 +121,9 @@ static socklen_t parse_ip(const char *host, size_t len, uint16_t port, struct so
 {
     char ip[INET6_ADDRSTRLEN];
     bool six = len >= 2 && host[0] == '[' && host[len - 1] == ']';
-    (void)snprintf(ip, sizeof ip, "%.*s", (int)(six ? len - 2 : len), host + six);
-    if (len - 2 * six >= sizeof ip) {
+    size_t bare = six ? len - 2 : len;
+    (void)snprintf(ip, sizeof ip, "%.*s", (int)bare, host + six);
+    if (bare >= sizeof ip) {
         return 0;
     }
     if (six) {
