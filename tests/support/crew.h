@@ -22,11 +22,11 @@ typedef struct rqt_crew_options {
 /* Options are borrowed until the end. */
 void rqt_crew_start(const rqt_crew_options *options);
 
-/* Replaces who is gone. Fails the test when somebody went without being told. */
+/* Replaces who is gone. Fails the test when somebody went without being told, but for a worker that
+ * could not begin because the server did not answer: it gives up and says so. */
 void rqt_crew_tend(void);
 
-/* While there is no server nobody is hired, and whoever had not begun yet may end: a worker that
- * finds no server when it starts gives up and says so. */
+/* While there is no server nobody is hired. */
 void rqt_crew_outage(bool on);
 
 /* A worker's process, or 0 when it is frozen, leaving or gone. */
