@@ -12,10 +12,12 @@ SHIPPED = r'(lib|worker|client)/.*\.[ch]$'
 # What each folder of lib/src may include besides itself and the public headers.
 MAY_INCLUDE = {
     'base': '',
-    'codec': 'base',
+    'json': 'base',
+    'codec': 'base json',
     'redis': 'base codec',
     'task': 'base codec redis',
-    'cache': 'base codec redis task',
+    'preview': 'base json',
+    'cache': 'base json codec redis task preview',
     'run': 'base codec',
     'backend': 'base codec redis task cache run',
     'call': 'base codec redis task cache backend client',
