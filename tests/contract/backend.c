@@ -34,6 +34,7 @@ static void table_and_capabilities_agree(rqi_ct *ct)
         {"answer", REFQ_CAP_ASK, o->answer != NULL},
         {"events", REFQ_CAP_EVENTS, o->events != NULL},
         {"workers", REFQ_CAP_FLEET, o->workers != NULL},
+        {"catalog", REFQ_CAP_CATALOG, o->catalog != NULL},
     };
     for (size_t i = 0; i < sizeof ops / sizeof ops[0]; i++) {
         bool said = (o->capabilities & ops[i].bit) != 0;

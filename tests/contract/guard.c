@@ -247,6 +247,12 @@ static void queues(refq_backend *b, refq_texts_cb cb, void *arg)
     n->inside = false;
 }
 
+static void catalog(refq_backend *b, const char *queue, const char *task, refq_texts_cb cb,
+                    void *arg)
+{
+    HAND_ON(catalog, texts, on_texts, queue, task);
+}
+
 static void history(refq_backend *b, const refq_ref *ref, refq_texts_cb cb, void *arg)
 {
     HAND_ON(history, texts, on_texts, ref);
@@ -302,6 +308,7 @@ static void fill_table(guarded *g)
         .stats = in->stats ? stats : NULL,
         .control = in->control ? control : NULL,
         .queues = in->queues ? queues : NULL,
+        .catalog = in->catalog ? catalog : NULL,
         .history = in->history ? history : NULL,
         .args = in->args ? args : NULL,
         .answer = in->answer ? answer : NULL,

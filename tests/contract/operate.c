@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Numbers, pausing, names of queues, and the fleet. */
+/* Numbers, pausing, names of queues, the catalog, and the fleet. */
 #include "contract.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -140,6 +141,49 @@ static void queues_are_listed_in_order(rqi_ct *ct)
     CT_CHECK(ct, sorted, "they are not sorted");
 }
 
+/* --- The catalog ------------------------------------------------------------------------------ */
+
+static bool names(const char *definition, const char *task)
+{
+    char member[REFQ_NAME_MAX + 16];
+    (void)snprintf(member, sizeof member, "\"name\":\"%s\"", task);
+    return definition[0] == '{' && strstr(definition, member) != NULL;
+}
+
+static bool offers_play(rqi_ct *ct)
+{
+    refq_texts texts;
+    bool found = false;
+    CT_OK(ct, refq_client_catalog(ct->client, ct->setup.queue, NULL, &texts, &ct->err));
+    for (size_t i = 0; i < texts.n; i++) {
+        found = found || names(texts.items[i], "play");
+        CT_CHECK(ct, i == 0 || strcmp(texts.items[i - 1], texts.items[i]) < 0, "not sorted");
+    }
+    refq_texts_free(&texts);
+    return found;
+}
+
+static void definitions_are_told(rqi_ct *ct)
+{
+    refq_texts texts;
+    CT_UNTIL(ct, offers_play(ct));
+    CT_OK(ct, refq_client_catalog(ct->client, ct->setup.queue, "play", &texts, &ct->err));
+    bool right = texts.n == 1 && names(texts.items[0], "play") &&
+                 rqi_ct_json_number(texts.items[0], "async_timeout_ms", -1) > 0;
+    refq_texts_free(&texts);
+    CT_CHECK(ct, right, "it is not the definition of play");
+}
+
+static void what_nobody_offers_has_no_definition(rqi_ct *ct)
+{
+    refq_texts texts;
+    const char *queue = ct->setup.queue;
+    CT_REFUSED(ct, refq_client_catalog(ct->client, queue, "nobody", &texts, &ct->err),
+               REFQ_ERR_NOTFOUND);
+    CT_REFUSED(ct, refq_client_catalog(ct->client, queue, "no body", &texts, &ct->err),
+               REFQ_ERR_INVALID);
+}
+
 /* --- The fleet -------------------------------------------------------------------------------- */
 
 static bool one_worker_is(rqi_ct *ct, const char *state)
@@ -191,6 +235,9 @@ const rqi_ct_case rqi_ct_cases_operate[] = {
     {"control.cancel_works_in_a_paused_queue", cancel_works_in_a_paused_queue, REFQ_CAP_OPERATE, 0},
     {"control.limits_are_told_and_checked", limits_are_told_and_checked, REFQ_CAP_OPERATE, 0},
     {"control.queues_are_listed_in_order", queues_are_listed_in_order, REFQ_CAP_OPERATE, 0},
+    {"catalog.definitions_are_told", definitions_are_told, REFQ_CAP_CATALOG, 0},
+    {"catalog.what_nobody_offers_has_no_definition", what_nobody_offers_has_no_definition,
+     REFQ_CAP_CATALOG, 0},
     {"fleet.workers_are_told", workers_are_told, REFQ_CAP_OPERATE | REFQ_CAP_FLEET, 0},
     {"fleet.a_quiet_worker_takes_nothing", a_quiet_worker_takes_nothing,
      REFQ_CAP_OPERATE | REFQ_CAP_FLEET, 0},

@@ -30,16 +30,17 @@ extern "C" {
 struct event_base;
 
 enum {
-    REFQ_CAP_DURABLE = 1,  /* tasks survive this process */
-    REFQ_CAP_PROGRESS = 2, /* progress is visible while a task runs */
-    REFQ_CAP_LIST = 4,     /* list() is offered */
-    REFQ_CAP_PUSH = 8,     /* wait() is woken by push, not by polling */
-    REFQ_CAP_RETRY = 16,   /* retry() is offered */
-    REFQ_CAP_OPERATE = 32, /* cleanup(), stats(), control() and queues() are offered */
-    REFQ_CAP_HISTORY = 64, /* history() and args() are offered */
-    REFQ_CAP_ASK = 128,    /* running tasks may ask a person: answer() is offered */
-    REFQ_CAP_EVENTS = 256, /* events() is offered */
-    REFQ_CAP_FLEET = 512   /* workers() is offered: tasks run in processes of their own */
+    REFQ_CAP_DURABLE = 1,   /* tasks survive this process */
+    REFQ_CAP_PROGRESS = 2,  /* progress is visible while a task runs */
+    REFQ_CAP_LIST = 4,      /* list() is offered */
+    REFQ_CAP_PUSH = 8,      /* wait() is woken by push, not by polling */
+    REFQ_CAP_RETRY = 16,    /* retry() is offered */
+    REFQ_CAP_OPERATE = 32,  /* cleanup(), stats(), control() and queues() are offered */
+    REFQ_CAP_HISTORY = 64,  /* history() and args() are offered */
+    REFQ_CAP_ASK = 128,     /* running tasks may ask a person: answer() is offered */
+    REFQ_CAP_EVENTS = 256,  /* events() is offered */
+    REFQ_CAP_FLEET = 512,   /* workers() is offered: tasks run in processes of their own */
+    REFQ_CAP_CATALOG = 1024 /* catalog() is offered */
 };
 
 /* One task to submit. Zero means default. Copied by submit(). */
@@ -252,6 +253,10 @@ typedef struct refq_backend_ops {
     void (*answer)(refq_backend *b, const refq_ref *ref, const char *json, refq_task_cb cb,
                    void *arg);
     void (*events)(refq_backend *b, const refq_events_query *query, refq_events_cb cb, void *arg);
+    /* What the queue's workers offer: the definition of one task, or of all when `task` is NULL, as
+     * JSON objects in the order of their names. REFQ_ERR_NOTFOUND when nobody offers that one. */
+    void (*catalog)(refq_backend *b, const char *queue, const char *task, refq_texts_cb cb,
+                    void *arg);
     /* The workers of `queue`, or of all queues when it is NULL. */
     void (*workers)(refq_backend *b, const char *queue, refq_workers_cb cb, void *arg);
     /* Fails what is outstanding with REFQ_ERR_CLOSED, then frees the backend. */

@@ -105,6 +105,13 @@ REFQ_API REFQ_MUST_USE refq_err refq_client_args(refq_client *client, const refq
 REFQ_API REFQ_MUST_USE refq_err refq_client_queues(refq_client *client, refq_texts *ret,
                                                    refq_error *err);
 
+/* The definitions of what a queue's workers offer (task NULL = all), as JSON objects: name,
+ * description, input_schema, output_schema, async_timeout_ms and what else docs/PROTOCOL.md tells.
+ * REFQ_ERR_NOTFOUND when nobody offers that task. */
+REFQ_API REFQ_MUST_USE refq_err refq_client_catalog(refq_client *client, const char *queue,
+                                                    const char *task, refq_texts *ret,
+                                                    refq_error *err);
+
 /* Events, owned: free with refq_events_free(). */
 typedef struct refq_events {
     refq_event *items; /* their ids are owned by this struct */

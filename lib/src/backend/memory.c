@@ -199,7 +199,8 @@ static const refq_backend_ops ops = {
     .struct_size = sizeof ops,
     .name = "memory",
     .capabilities = REFQ_CAP_PROGRESS | REFQ_CAP_LIST | REFQ_CAP_PUSH | REFQ_CAP_RETRY |
-                    REFQ_CAP_OPERATE | REFQ_CAP_HISTORY | REFQ_CAP_ASK | REFQ_CAP_EVENTS,
+                    REFQ_CAP_OPERATE | REFQ_CAP_HISTORY | REFQ_CAP_ASK | REFQ_CAP_EVENTS |
+                    REFQ_CAP_CATALOG,
     .submit = rqi_mem_submit,
     .get_status = rqi_mem_get_status,
     .get_result = rqi_mem_get_result,
@@ -212,6 +213,7 @@ static const refq_backend_ops ops = {
     .stats = rqi_mem_stats,
     .control = rqi_mem_control,
     .queues = rqi_mem_queues,
+    .catalog = rqi_mem_catalog,
     .history = rqi_mem_history,
     .args = rqi_mem_args,
     .answer = rqi_mem_give_answer,

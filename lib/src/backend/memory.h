@@ -292,6 +292,9 @@ typedef struct rqi_mem_answer {
     char next[48];
 } rqi_mem_answer;
 
+/* Lets the n texts of `a` lead into its buffer, where they lie one behind the other, terminated. */
+void rqi_mem_answer_point(rqi_mem_answer *a);
+
 /* An answer for the next turn; the caller fills it in. NULL when there is no memory: the callback
  * has been told then. */
 rqi_mem_answer *rqi_mem_answer_submit(rqi_mem *m, refq_submit_cb cb, void *arg);
@@ -335,6 +338,10 @@ void rqi_mem_get_status(refq_backend *b, const refq_ref *ref, refq_task_cb cb, v
 void rqi_mem_get_result(refq_backend *b, const refq_ref *ref, refq_result_cb cb, void *arg);
 void rqi_mem_history(refq_backend *b, const refq_ref *ref, refq_texts_cb cb, void *arg);
 void rqi_mem_args(refq_backend *b, const refq_ref *ref, refq_texts_cb cb, void *arg);
+/* memory_catalog.c */
+void rqi_mem_catalog(refq_backend *b, const char *queue, const char *task, refq_texts_cb cb,
+                     void *arg);
+/* memory_list.c */
 void rqi_mem_list(refq_backend *b, const refq_list_query *query, refq_list_cb cb, void *arg);
 /* memory_change.c */
 void rqi_mem_cancel(refq_backend *b, const refq_ref *ref, refq_task_cb cb, void *arg);

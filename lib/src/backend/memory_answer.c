@@ -5,6 +5,7 @@
 #include "base/error.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static rqi_mem_answer *answer_new(rqi_mem *m, void *arg,
                                   void (*deliver)(rqi_mem_answer *a, const refq_error *err))
@@ -200,5 +201,19 @@ void rqi_mem_deliver(rqi_mem *m, const refq_error *err)
         const refq_error *own = a->err.code != REFQ_OK ? &a->err : NULL;
         a->deliver(a, err != NULL ? err : own);
         answer_free(a);
+    }
+}
+
+void rqi_mem_answer_point(rqi_mem_answer *a)
+{
+    const char *at = rqi_buf_str(&a->text);
+    a->texts = calloc(a->n + 1, sizeof *a->texts);
+    if (a->texts == NULL || a->text.err != REFQ_OK) {
+        (void)rqi_fail(&a->err, REFQ_ERR_NOMEM, "out of memory");
+        return;
+    }
+    for (size_t i = 0; i < a->n; i++) {
+        a->texts[i] = (refq_bytes){.ptr = at, .len = strlen(at)};
+        at += strlen(at) + 1;
     }
 }

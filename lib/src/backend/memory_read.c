@@ -56,20 +56,6 @@ void rqi_mem_get_result(refq_backend *b, const refq_ref *ref, refq_result_cb cb,
 
 /* --- Texts ------------------------------------------------------------------------------------ */
 
-static void point_to_texts(rqi_mem_answer *a)
-{
-    const char *at = rqi_buf_str(&a->text);
-    a->texts = calloc(a->n + 1, sizeof *a->texts);
-    if (a->texts == NULL || a->text.err != REFQ_OK) {
-        (void)rqi_fail(&a->err, REFQ_ERR_NOMEM, "out of memory");
-        return;
-    }
-    for (size_t i = 0; i < a->n; i++) {
-        a->texts[i] = (refq_bytes){.ptr = at, .len = strlen(at)};
-        at += strlen(at) + 1;
-    }
-}
-
 void rqi_mem_history(refq_backend *b, const refq_ref *ref, refq_texts_cb cb, void *arg)
 {
     rqi_mem *m = (rqi_mem *)b;
@@ -81,7 +67,7 @@ void rqi_mem_history(refq_backend *b, const refq_ref *ref, refq_texts_cb cb, voi
     for (; a->n < t->history_n; a->n++) {
         rqi_buf_add(&a->text, t->history[a->n], strlen(t->history[a->n]) + 1);
     }
-    point_to_texts(a);
+    rqi_mem_answer_point(a);
 }
 
 void rqi_mem_args(refq_backend *b, const refq_ref *ref, refq_texts_cb cb, void *arg)
@@ -101,6 +87,6 @@ void rqi_mem_args(refq_backend *b, const refq_ref *ref, refq_texts_cb cb, void *
     refq_bytes packed = {.ptr = t->args.ptr + 1, .len = t->args.len - 1};
     if (rqi_args_decode(packed, &a->text, &a->err) == REFQ_OK) {
         a->n = 1;
-        point_to_texts(a);
+        rqi_mem_answer_point(a);
     }
 }

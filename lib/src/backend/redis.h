@@ -74,6 +74,10 @@ void rqi_redis_control(refq_backend *b, const refq_control *control, refq_count_
 void rqi_redis_queues(refq_backend *b, refq_texts_cb cb, void *arg);
 void rqi_redis_history(refq_backend *b, const refq_ref *ref, refq_texts_cb cb, void *arg);
 void rqi_redis_args(refq_backend *b, const refq_ref *ref, refq_texts_cb cb, void *arg);
+
+/* redis_catalog.c */
+void rqi_redis_catalog(refq_backend *b, const char *queue, const char *task, refq_texts_cb cb,
+                       void *arg);
 /* redis_events.c */
 void rqi_redis_events(refq_backend *b, const refq_events_query *query, refq_events_cb cb,
                       void *arg);

@@ -79,6 +79,8 @@ void refq_list_free(refq_list *list)
 
 struct texts {
     const refq_ref *ref;
+    const char *queue;
+    const char *task;
     refq_texts *ret;
 };
 
@@ -139,24 +141,42 @@ static void start_queues(rqi_call *call)
     b->ops->queues(b, on_texts, call);
 }
 
+static void start_catalog(rqi_call *call)
+{
+    struct texts *t = call->arg;
+    refq_backend *b = rqi_client_backend(call->client);
+    if (b->ops->catalog == NULL) {
+        rqi_call_unsupported(call, "a catalog");
+        return;
+    }
+    b->ops->catalog(b, t->queue, t->task, on_texts, call);
+}
+
 refq_err refq_client_history(refq_client *client, const refq_ref *ref, refq_texts *ret,
                              refq_error *err)
 {
-    struct texts t = {ref, ret};
+    struct texts t = {.ref = ref, .ret = ret};
     return rqi_call_run(client, start_history, &t, err);
 }
 
 refq_err refq_client_args(refq_client *client, const refq_ref *ref, refq_texts *ret,
                           refq_error *err)
 {
-    struct texts t = {ref, ret};
+    struct texts t = {.ref = ref, .ret = ret};
     return rqi_call_run(client, start_args, &t, err);
 }
 
 refq_err refq_client_queues(refq_client *client, refq_texts *ret, refq_error *err)
 {
-    struct texts t = {NULL, ret};
+    struct texts t = {.ret = ret};
     return rqi_call_run(client, start_queues, &t, err);
+}
+
+refq_err refq_client_catalog(refq_client *client, const char *queue, const char *task,
+                             refq_texts *ret, refq_error *err)
+{
+    struct texts t = {.queue = queue, .task = task, .ret = ret};
+    return rqi_call_run(client, start_catalog, &t, err);
 }
 
 void refq_texts_free(refq_texts *texts)

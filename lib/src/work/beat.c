@@ -3,7 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "task/fcall.h"
-#include "work/definition.h"
+#include "run/definition.h"
 #include "work/lease_state.h"
 
 #include <refq/version.h>

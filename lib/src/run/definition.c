@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "work/definition.h"
+#include "run/definition.h"
 
 #include <string.h>
 

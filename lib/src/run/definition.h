@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A task's definition as the catalog tells it to clients. */
-#ifndef RQI_WORK_DEFINITION_H
-#define RQI_WORK_DEFINITION_H
+#ifndef RQI_RUN_DEFINITION_H
+#define RQI_RUN_DEFINITION_H
 
 #include "base/buf.h"
 
