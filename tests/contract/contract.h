@@ -44,6 +44,13 @@ extern const rqi_ct_case rqi_ct_cases_retry[];
 extern const rqi_ct_case rqi_ct_cases_submit[];
 extern const rqi_ct_case rqi_ct_cases_wait[];
 
+/* Those of stores; `needs` is REFQ_STORE_*. */
+extern const rqi_ct_case rqi_ct_cases_store_bounds[];
+extern const rqi_ct_case rqi_ct_cases_store_entry[];
+extern const rqi_ct_case rqi_ct_cases_store_many[];
+extern const rqi_ct_case rqi_ct_cases_store_page[];
+extern const rqi_ct_case rqi_ct_cases_store_whole[];
+
 /* --- Handlers --------------------------------------------------------------------------------- */
 
 #define RQI_CT_GATES 64
@@ -80,6 +87,7 @@ long rqi_ct_json_number(const char *json, const char *name, long otherwise);
 /* --- The test --------------------------------------------------------------------------------- */
 
 struct rqi_ct {
+    const struct rqi_ct_suite *suite;
     const refq_contract_subject *subject;
     refq_contract_setup setup;
     refq_client *client;
@@ -89,6 +97,10 @@ struct rqi_ct {
     refq_error err; /* of the last call through a helper */
     struct rqi_ct_guard *guard;
     unsigned lacks; /* capabilities the test needs and the backend does not offer */
+
+    const refq_contract_store *stores; /* of tests of stores; then there is no client */
+    refq_store *store;
+    char cache[64]; /* the name of the test's own cache */
 
     refq_task **tasks; /* owned: snapshots handed out */
     size_t tasks_n;
@@ -183,6 +195,51 @@ const char *rqi_ct_state_name(rqi_ct_state state);
 
 /* Everything that was under way before has been taken in: a task goes through from end to end. */
 void rqi_ct_settle(rqi_ct *ct);
+
+/* --- Entries of stores ------------------------------------------------------------------------ */
+
+/* "<the test's cache>:<tail>"; owned by the test. */
+const char *rqi_ct_id(rqi_ct *ct, const char *tail);
+
+/* An entry with this value (JSON text) as every store gives it back, byte for byte; it expires
+ * after ttl_s seconds, 0 = never. Owned by the test. */
+const char *rqi_ct_entry(rqi_ct *ct, const char *value, int ttl_s);
+
+/* Stores such an entry. */
+void rqi_ct_put(rqi_ct *ct, const char *ref_id, const char *text, int ttl_s);
+
+/* The text of an entry that has to be there; owned by the test. */
+const char *rqi_ct_text(rqi_ct *ct, const char *ref_id);
+
+bool rqi_ct_there(rqi_ct *ct, const char *ref_id);
+
+/* Another handle on the same entries; the caller closes it. */
+refq_store *rqi_ct_other_store(rqi_ct *ct);
+
+/* Counts over all pages what is there of a cache, each entry once; NULL = the test's own. */
+size_t rqi_ct_count(rqi_ct *ct, const char *name, unsigned limit);
+
+/* --- Suites ----------------------------------------------------------------------------------- */
+
+/* A kind of thing under test. */
+typedef struct rqi_ct_suite {
+    const char *thing; /* "backend" */
+    const rqi_ct_case *const *groups;
+    size_t groups_n;
+    /* Makes ready; then ct->capabilities is known. end() is called in any case. */
+    refq_err (*begin)(rqi_ct *ct, refq_error *err);
+    void (*end)(rqi_ct *ct);
+    const struct rqi_ct_capability *capabilities; /* the last has no name */
+} rqi_ct_suite;
+
+typedef struct rqi_ct_capability {
+    unsigned bit;
+    const char *name;
+} rqi_ct_capability;
+
+/* `like`: what is under test, and the suite. */
+int rqi_ct_run(const rqi_ct *like, const char *name, const refq_contract_options *options);
+int rqi_ct_main(const rqi_ct *like, const char *name, int argc, char **argv);
 
 /* --- The guard -------------------------------------------------------------------------------- */
 

@@ -23,25 +23,6 @@
 #define HANG_BUDGETS  6 /* refq_contract_run() says so */
 #define SLOTS_DEFAULT 4
 
-static const rqi_ct_case *const groups[] = {
-    rqi_ct_cases_backend, rqi_ct_cases_submit,  rqi_ct_cases_wait,     rqi_ct_cases_result,
-    rqi_ct_cases_attempt, rqi_ct_cases_cancel,  rqi_ct_cases_progress, rqi_ct_cases_order,
-    rqi_ct_cases_retry,   rqi_ct_cases_list,    rqi_ct_cases_history,  rqi_ct_cases_operate,
-    rqi_ct_cases_ask,     rqi_ct_cases_cleanup, rqi_ct_cases_events,
-};
-
-#define GROUPS (sizeof groups / sizeof groups[0])
-
-static const struct {
-    unsigned bit;
-    const char *name;
-} capabilities[] = {
-    {REFQ_CAP_DURABLE, "durable"}, {REFQ_CAP_PROGRESS, "progress"}, {REFQ_CAP_LIST, "list"},
-    {REFQ_CAP_PUSH, "push"},       {REFQ_CAP_RETRY, "retry"},       {REFQ_CAP_OPERATE, "operate"},
-    {REFQ_CAP_HISTORY, "history"}, {REFQ_CAP_ASK, "ask"},           {REFQ_CAP_EVENTS, "events"},
-    {REFQ_CAP_FLEET, "fleet"},
-};
-
 /* --- Hanging tests ---------------------------------------------------------------------------- */
 
 typedef struct rqi_ct_clock {
@@ -50,6 +31,7 @@ typedef struct rqi_ct_clock {
     bool done;
     int64_t limit_ms;
     const char *test;
+    const char *thing;
     unsigned number;
 } rqi_ct_clock;
 
@@ -67,8 +49,8 @@ static void *look_on(void *arg)
     bool hangs = !clock->done;
     pthread_mutex_unlock(&clock->lock);
     if (hangs) {
-        (void)printf("not ok %u - %s\n# no end after %lld s\nBail out! the backend hangs\n",
-                     clock->number, clock->test, (long long)(clock->limit_ms / 1000));
+        (void)printf("not ok %u - %s\n# no end after %lld s\nBail out! the %s hangs\n",
+                     clock->number, clock->test, (long long)(clock->limit_ms / 1000), clock->thing);
         (void)fflush(stdout);
         _exit(1);
     }
@@ -77,51 +59,17 @@ static void *look_on(void *arg)
 
 /* --- One test --------------------------------------------------------------------------------- */
 
-static refq_err begin(rqi_ct *ct, refq_error *err)
+static void run_case(rqi_ct *ct, const rqi_ct_case *c)
 {
-    static const refq_contract_setup empty;
-    refq_ref ref;
-    refq_handlers *handlers = NULL;
-    refq_err rc = refq_ref_make("contract", &ref, err);
-    char *queue = malloc(REFQ_QUEUE_MAX + 1);
-    ct->stage = rqi_ct_stage_new();
-    if (rc != REFQ_OK || queue == NULL || ct->stage == NULL) {
-        free(queue);
-        return rc != REFQ_OK ? rc : REFQ_ERR_NOMEM;
+    if (ct->suite->begin(ct, &ct->err) != REFQ_OK) {
+        (void)snprintf(ct->failure, sizeof ct->failure, "it does not start: %s", ct->err.text);
+    } else if (setjmp(ct->out) == 0) {
+        ct->lacks = c->needs & ~ct->capabilities;
+        if (ct->lacks == 0) {
+            c->run(ct);
+        }
     }
-    (void)snprintf(queue, REFQ_QUEUE_MAX + 1, "contract-%s", ref.hex);
-    ct->setup.queue = queue;
-    rc = refq_handlers_new(&handlers, err);
-    ct->setup.handlers = handlers;
-    if (rc == REFQ_OK) {
-        rc = rqi_ct_stage_handlers(ct->stage, handlers, err);
-    }
-    if (rc == REFQ_OK) {
-        rc = ct->subject->start(ct->subject->arg, &ct->setup, err);
-    }
-    if (rc != REFQ_OK) {
-        free(queue);
-        refq_handlers_unref(handlers);
-        rqi_ct_stage_free(ct->stage);
-        ct->stage = NULL;
-        ct->setup = empty;
-        return rc;
-    }
-    return refq_client_open_with(rqi_ct_guarded, ct, &ct->client, err);
-}
-
-static void end(rqi_ct *ct)
-{
-    if (ct->stage != NULL) {
-        rqi_ct_open_all(ct->stage);
-    }
-    refq_client_close(ct->client);
-    if (ct->setup.queue != NULL) {
-        ct->subject->stop(ct->subject->arg);
-        refq_handlers_unref(ct->setup.handlers);
-        free((void *)ct->setup.queue);
-    }
-    rqi_ct_guard_end(ct);
+    ct->suite->end(ct);
     for (size_t i = 0; i < ct->tasks_n; i++) {
         refq_task_free(ct->tasks[i]);
     }
@@ -130,34 +78,15 @@ static void end(rqi_ct *ct)
     }
     free((void *)ct->tasks);
     free((void *)ct->texts);
-    rqi_ct_stage_free(ct->stage);
 }
 
-/* Every handler the subject still runs must be over before the stage is freed: stop() sees to it.
- */
-static void run_case(rqi_ct *ct, const rqi_ct_case *c)
+static const char *name_of_lacking(const rqi_ct *ct)
 {
-    if (begin(ct, &ct->err) != REFQ_OK) {
-        (void)snprintf(ct->failure, sizeof ct->failure, "it does not start: %s", ct->err.text);
-    } else if (setjmp(ct->out) == 0) {
-        ct->capabilities = refq_client_capabilities(ct->client);
-        if ((ct->capabilities & c->needs) == c->needs) {
-            c->run(ct);
-        } else {
-            ct->lacks = c->needs & ~ct->capabilities;
-        }
+    const rqi_ct_capability *c = ct->suite->capabilities;
+    while (c->name != NULL && (ct->lacks & c->bit) == 0) {
+        c++;
     }
-    end(ct);
-}
-
-static const char *name_of_lacking(unsigned bits)
-{
-    for (size_t i = 0; i < sizeof capabilities / sizeof capabilities[0]; i++) {
-        if (bits & capabilities[i].bit) {
-            return capabilities[i].name;
-        }
-    }
-    return "something";
+    return c->name != NULL ? c->name : "something";
 }
 
 /* False when the test failed. */
@@ -166,8 +95,8 @@ static bool report(const rqi_ct *ct, const rqi_ct_case *c, unsigned number)
     if (ct->failure[0] != '\0') {
         (void)printf("not ok %u - %s\n# %s\n", number, c->name, ct->failure);
     } else if (ct->lacks != 0) {
-        (void)printf("ok %u - %s # SKIP the backend does not offer: %s\n", number, c->name,
-                     name_of_lacking(ct->lacks));
+        (void)printf("ok %u - %s # SKIP the %s does not offer: %s\n", number, c->name,
+                     ct->suite->thing, name_of_lacking(ct));
     } else {
         (void)printf("ok %u - %s\n", number, c->name);
     }
@@ -175,13 +104,14 @@ static bool report(const rqi_ct *ct, const rqi_ct_case *c, unsigned number)
     return ct->failure[0] == '\0';
 }
 
-static bool run_one(const refq_contract_subject *subject, const refq_contract_options *o,
-                    const rqi_ct_case *c, unsigned number)
+static bool run_one(const rqi_ct *like, const refq_contract_options *o, const rqi_ct_case *c,
+                    unsigned number)
 {
     int64_t budget = o->budget_ms > 0 ? o->budget_ms : BUDGET_MS;
     rqi_ct_clock clock = {.lock = PTHREAD_MUTEX_INITIALIZER,
                           .limit_ms = budget * HANG_BUDGETS,
                           .test = c->name,
+                          .thing = like->suite->thing,
                           .number = number};
     pthread_condattr_t attr;
     pthread_t thread;
@@ -190,12 +120,12 @@ static bool run_one(const refq_contract_subject *subject, const refq_contract_op
     (void)pthread_cond_init(&clock.over, &attr);
     (void)pthread_condattr_destroy(&attr);
     bool watched = pthread_create(&thread, NULL, look_on, &clock) == 0;
-    rqi_ct *ct = calloc(1, sizeof *ct);
+    rqi_ct *ct = malloc(sizeof *ct);
     if (ct == NULL) {
         (void)printf("Bail out! out of memory\n");
         exit(1);
     }
-    ct->subject = subject;
+    *ct = *like;
     ct->budget_ms = budget;
     ct->setup = (refq_contract_setup){.struct_size = sizeof ct->setup,
                                       .slots = c->slots != 0 ? c->slots : SLOTS_DEFAULT,
@@ -240,12 +170,12 @@ static bool is_chosen(const refq_contract_options *o, const rqi_ct_case *c)
 }
 
 /* Calls visit for each test that is chosen; returns how many there are. */
-static unsigned each(const refq_contract_options *o, void (*visit)(void *, const rqi_ct_case *),
-                     void *arg)
+static unsigned each(const rqi_ct_suite *suite, const refq_contract_options *o,
+                     void (*visit)(void *, const rqi_ct_case *), void *arg)
 {
     unsigned n = 0;
-    for (size_t g = 0; g < GROUPS; g++) {
-        for (const rqi_ct_case *c = groups[g]; c->name != NULL; c++) {
+    for (size_t g = 0; g < suite->groups_n; g++) {
+        for (const rqi_ct_case *c = suite->groups[g]; c->name != NULL; c++) {
             if (is_chosen(o, c)) {
                 n++;
                 visit(arg, c);
@@ -268,7 +198,7 @@ static void ignore(void *arg, const rqi_ct_case *c)
 }
 
 struct total {
-    const refq_contract_subject *subject;
+    const rqi_ct *like;
     const refq_contract_options *options;
     unsigned number;
     unsigned failed;
@@ -282,26 +212,26 @@ static void run_and_count(void *arg, const rqi_ct_case *c)
         (void)printf("ok %u - %s # SKIP excepted\n", t->number, c->name);
         return;
     }
-    t->failed += !run_one(t->subject, t->options, c, t->number);
+    t->failed += !run_one(t->like, t->options, c, t->number);
 }
 
-int refq_contract_run(const refq_contract_subject *subject, const refq_contract_options *options)
+int rqi_ct_run(const rqi_ct *like, const char *name, const refq_contract_options *options)
 {
     static const refq_contract_options defaults = {.struct_size = sizeof defaults};
     const refq_contract_options *o = options != NULL ? options : &defaults;
     if (o->list) {
-        return each(o, print_name, NULL) > 0 ? 0 : 2;
+        return each(like->suite, o, print_name, NULL) > 0 ? 0 : 2;
     }
-    unsigned n = each(o, ignore, NULL);
+    unsigned n = each(like->suite, o, ignore, NULL);
     if (n == 0) {
         (void)fprintf(stderr, "no test is named '%s'; --list prints the names\n", o->only);
         return 2;
     }
     (void)signal(SIGPIPE, SIG_IGN);
     (void)printf("TAP version 13\n1..%u\n", n);
-    struct total t = {subject, o, 0, 0};
-    (void)each(o, run_and_count, &t);
-    (void)printf("# %s: %u of %u tests failed\n", subject->name, t.failed, n);
+    struct total t = {like, o, 0, 0};
+    (void)each(like->suite, o, run_and_count, &t);
+    (void)printf("# %s: %u of %u tests failed\n", name, t.failed, n);
     (void)fflush(stdout);
     return t.failed > 0 ? 1 : 0;
 }
@@ -323,7 +253,7 @@ static bool read_budget(const char *text, int64_t *ret)
     return end != text && *end == '\0' && ms > 0 && ms <= INT_MAX;
 }
 
-int refq_contract_main(const refq_contract_subject *subject, int argc, char **argv)
+int rqi_ct_main(const rqi_ct *like, const char *name, int argc, char **argv)
 {
     refq_contract_options o = {.struct_size = sizeof o};
     for (int i = 1; i < argc; i++) {
@@ -344,5 +274,5 @@ int refq_contract_main(const refq_contract_subject *subject, int argc, char **ar
         }
         i++;
     }
-    return refq_contract_run(subject, &o);
+    return rqi_ct_run(like, name, &o);
 }

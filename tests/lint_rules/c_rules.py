@@ -23,6 +23,7 @@ MAY_INCLUDE = {
     'call': 'base codec redis task cache backend client',
     'work': 'base codec redis task cache run',
     'client': 'base codec redis task cache backend',
+    'store': 'base json redis client',
     'config': 'base codec run',
 }
 

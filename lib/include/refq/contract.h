@@ -25,6 +25,7 @@
 
 #include <refq/client.h>
 #include <refq/handlers.h>
+#include <refq/store.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -71,6 +72,26 @@ REFQ_API int refq_contract_run(const refq_contract_subject *subject,
 
 /* The same with a command line: [--list] [--only NAME] [--except NAME,...] [--budget MS]. */
 REFQ_API int refq_contract_main(const refq_contract_subject *subject, int argc, char **argv);
+
+/* --- Stores ----------------------------------------------------------------------------------- */
+
+/* A store under test (store.h). Each test has a cache of its own with a random name and removes its
+ * entries, so the store need not be empty. */
+typedef struct refq_contract_store {
+    size_t struct_size;
+    const char *name;
+    /* Opens it; called again while others are open, and after all were closed. From one thread. */
+    refq_err (*open)(void *arg, refq_store **ret, refq_error *err);
+    /* Puts something that is no entry where this one would be, as others may do. NULL: nobody
+     * can. */
+    void (*spoil)(void *arg, const char *ref_id);
+    void *arg;
+} refq_contract_store;
+
+/* As refq_contract_run() and refq_contract_main(). */
+REFQ_API int refq_contract_store_run(const refq_contract_store *subject,
+                                     const refq_contract_options *options);
+REFQ_API int refq_contract_store_main(const refq_contract_store *subject, int argc, char **argv);
 
 #ifdef __cplusplus
 }

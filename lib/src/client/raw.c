@@ -80,7 +80,7 @@ static void on_reply(void *arg, const refq_error *err, const redisReply *reply)
 
 /* --- Sending ---------------------------------------------------------------------------------- */
 
-static rqi_redis *redis_of(refq_client *client)
+rqi_redis *rqi_client_redis(refq_client *client)
 {
     refq_backend *b = rqi_client_backend(client);
     return strcmp(b->ops->name, "redis") == 0 ? (rqi_redis *)b : NULL;
@@ -117,7 +117,7 @@ static void send_fcall(rqi_call *call, rqi_redis *r)
 static void start(rqi_call *call)
 {
     const struct raw *raw = call->arg;
-    rqi_redis *r = redis_of(call->client);
+    rqi_redis *r = rqi_client_redis(call->client);
     if (r == NULL) {
         rqi_call_unsupported(call, "commands of a server");
     } else if (raw->queue == NULL) {
@@ -144,7 +144,7 @@ refq_err rqi_client_fcall(refq_client *client, const char *queue, const char *na
 /* Fixed when the backend was made, so any thread may read it. */
 const char *rqi_client_prefix(refq_client *client)
 {
-    const rqi_redis *r = redis_of(client);
+    const rqi_redis *r = rqi_client_redis(client);
     return r != NULL ? r->prefix : NULL;
 }
 

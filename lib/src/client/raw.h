@@ -12,6 +12,11 @@
 
 #include <refq/client.h>
 
+struct rqi_redis;
+
+/* The backend as what it is, for the I/O thread; NULL unless it is redis. */
+struct rqi_redis *rqi_client_redis(refq_client *client);
+
 /* One command. *ret (refq_texts_free) is valid on success only; nil is "". REFQ_ERR_UNSUPPORTED
  * unless the backend is redis. */
 refq_err rqi_client_raw(refq_client *client, const char *const *argv, size_t n, refq_texts *ret,
