@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: MIT */
+/* The pure parts of a call: what makes two the same, and what a task without a value answers. */
+#include "call/async_reply.h"
+#include "call/digest.h"
+#include "support/main.h"
+#include "task/record.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --- Same or not ------------------------------------------------------------------------------ */
+
+static const char *digest(rqi_identical call, const char *args)
+{
+    static char out[2][RQI_DIGEST_LEN + 1];
+    static unsigned turn;
+    refq_error err = {0};
+    char *at = out[turn++ % 2];
+    call.args = (refq_bytes){.ptr = args, .len = strlen(args)};
+    ck_assert_msg(rqi_call_digest(&call, at, &err) == REFQ_OK, "%s", err.text);
+    return at;
+}
+
+static const rqi_identical plain = {.task = "ocr"};
+
+START_TEST(the_same_values_are_the_same_call)
+{
+    const char *want = digest(plain, "{\"a\":1,\"b\":[true,null,\"x\"]}");
+    ck_assert_uint_eq(strlen(want), RQI_DIGEST_LEN);
+    ck_assert_str_eq(want, digest(plain, " {\"b\" : [true, null,\"\\u0078\"], \"a\" : 1 }"));
+}
+END_TEST
+
+START_TEST(another_value_is_another_call)
+{
+    static const char *const others[] = {"{}",          "{\"a\":1.0}", "{\"a\":\"1\"}",
+                                         "{\"a\":[1]}", "{\"b\":1}",   "{\"a\":1,\"b\":null}"};
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        ck_assert_str_ne(digest(plain, "{\"a\":1}"), digest(plain, others[i]));
+    }
+}
+END_TEST
+
+START_TEST(another_reader_is_another_call)
+{
+    const rqi_identical others[] = {
+        {.task = "ocr2"},
+        {.task = "ocr", .namespace_name = "user:alice"},
+        {.task = "ocr", .owner = "user:alice"},
+        {.task = "ocr", .session = "user:alice"},
+        {.task = "ocr", .policy = "user:alice"},
+    };
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        ck_assert_str_ne(digest(plain, "{}"), digest(others[i], "{}"));
+        for (size_t k = 0; k < i; k++) {
+            ck_assert_str_ne(digest(others[k], "{}"), digest(others[i], "{}"));
+        }
+    }
+}
+END_TEST
+
+START_TEST(arguments_that_are_none_are_refused)
+{
+    char out[RQI_DIGEST_LEN + 1];
+    refq_error err = {0};
+    rqi_identical call = {.task = "ocr", .args = {.ptr = "[1", .len = 2}};
+    ck_assert_int_eq(rqi_call_digest(&call, out, &err), REFQ_ERR_INVALID);
+    ck_assert(err.text[0] != '\0');
+    ck_assert_int_ne(rqi_call_digest(&call, out, NULL), REFQ_OK);
+}
+END_TEST
+
+/* --- The async response ----------------------------------------------------------------------- */
+
+#define NOW 1795328729479
+
+/* Pairs of names and values, NULL at the end. */
+static refq_task *task(const char *const *fields)
+{
+    refq_ref ref;
+    refq_error err;
+    ck_assert_int_eq(refq_ref_parse("docs:0123456789abcdef0123456789abcdef", &ref, &err), REFQ_OK);
+    refq_task *t = rqi_record_new(&ref, NOW);
+    for (; fields[0] != NULL; fields += 2) {
+        ck_assert_int_eq(rqi_record_set(t, fields[0], fields[1]), REFQ_OK);
+    }
+    return t;
+}
+
+static json_t *reply(const char *const *fields, refq_format format, const char *error)
+{
+    rqi_buf out = {0};
+    json_error_t at;
+    refq_task *t = task(fields);
+    rqi_async_reply r = {.task = t, .format = format, .error = error};
+    rqi_async_reply_add(&r, &out);
+    json_t *root = json_loads(rqi_buf_str(&out), JSON_REJECT_DUPLICATES, &at);
+    ck_assert_msg(root != NULL, "%s: %s", at.text, rqi_buf_str(&out));
+    rqi_buf_done(&out);
+    refq_task_free(t);
+    return root;
+}
+
+static const char *const running[] = {"status",     "processing",    "created_at", "1795328720000",
+                                      "started_at", "1795328725479", "progress",   "15/50",
+                                      "message",    "Indexing",      "attempt",    "2",
+                                      NULL};
+
+static void expect_members(json_t *root, const char *names)
+{
+    const char *name = NULL;
+    json_t *value = NULL;
+    char got[256] = "";
+    json_object_foreach(root, name, value)
+    {
+        (void)strcat(strcat(got, got[0] != '\0' ? " " : ""), name);
+    }
+    ck_assert_str_eq(got, names);
+}
+
+START_TEST(each_format_has_its_members)
+{
+    static const char *const members[] = {
+        [REFQ_FORMAT_MINIMAL] = "ref_id status is_complete is_async",
+        [REFQ_FORMAT_STANDARD] = "ref_id status is_complete is_async started_at progress message",
+        [REFQ_FORMAT_FULL] = "ref_id status is_complete is_async started_at progress message "
+                             "eta_seconds error retry_count can_retry expected_schema",
+    };
+    json_t *root = reply(running, (refq_format)_i, NULL);
+    expect_members(root, members[_i]);
+    ck_assert_str_eq(json_string_value(json_object_get(root, "ref_id")),
+                     "docs:0123456789abcdef0123456789abcdef");
+    ck_assert(json_is_true(json_object_get(root, "is_async")));
+    ck_assert(json_is_false(json_object_get(root, "is_complete")));
+    json_decref(root);
+}
+END_TEST
+
+START_TEST(progress_and_estimate_are_told)
+{
+    json_t *root = reply(running, REFQ_FORMAT_FULL, NULL);
+    const json_t *p = json_object_get(root, "progress");
+    ck_assert_int_eq(json_integer_value(json_object_get(p, "current")), 15);
+    ck_assert_int_eq(json_integer_value(json_object_get(p, "total")), 50);
+    ck_assert_str_eq(json_string_value(json_object_get(p, "message")), "Indexing");
+    ck_assert_double_eq_tol(json_real_value(json_object_get(p, "percentage")), 30, 1e-9);
+    /* 15 in 4 s, 35 are left */
+    ck_assert_double_eq_tol(json_number_value(json_object_get(root, "eta_seconds")), 9.333, 1e-6);
+    ck_assert_str_eq(json_string_value(json_object_get(root, "started_at")),
+                     "2026-11-22T06:25:25.479000+00:00");
+    ck_assert_str_eq(json_string_value(json_object_get(root, "message")), "Indexing");
+    ck_assert_int_eq(json_integer_value(json_object_get(root, "retry_count")), 1);
+    json_decref(root);
+}
+END_TEST
+
+/* What a handler says is shown without trusting it: progress, percentage (-1 = null), estimate. */
+static const struct {
+    const char *progress;
+    double percentage;
+    double eta;
+} strange[] = {{"0/50", 0, -1}, {"60/50", 100, 0}, {"5/0", -1, -1}, {"0/0", -1, -1}};
+
+static double number_or_null(const json_t *value)
+{
+    return json_is_null(value) ? -1 : json_number_value(value);
+}
+
+START_TEST(strange_progress_is_bounded)
+{
+    const char *const fields[] = {"status",   "processing",         "started_at", "1795328725479",
+                                  "progress", strange[_i].progress, NULL};
+    json_t *root = reply(fields, REFQ_FORMAT_FULL, NULL);
+    const json_t *p = json_object_get(root, "progress");
+    ck_assert_double_eq(number_or_null(json_object_get(p, "percentage")), strange[_i].percentage);
+    ck_assert_double_eq(number_or_null(json_object_get(root, "eta_seconds")), strange[_i].eta);
+    json_decref(root);
+}
+END_TEST
+
+static const struct {
+    const char *fields[12];
+    const char *error;
+    const char *message;
+} sayings[] = {
+    {{"status", "pending"}, NULL, "Task is queued and will start shortly"},
+    {{"status", "pending", "attempt", "1", "error", "short", "due_at", "1795328731000"},
+     "no route to host",
+     "Attempt 1 failed: no route to host; the next one starts in 2 s"},
+    {{"status", "pending", "after", "docs:00", "attempt", "0"},
+     NULL,
+     "Task waits until the tasks are over whose results it uses"},
+    {{"status", "processing"},
+     NULL,
+     "Task is processing (ref_id=docs:0123456789abcdef0123456789abcdef)"},
+    {{"status", "processing", "waiting", "input"},
+     NULL,
+     "Task waits for an answer to its question"},
+    {{"status", "failed", "error", "boom \"x\""}, NULL, "Task failed: boom \"x\""},
+    {{"status", "failed"}, NULL, "Task failed: no reason was recorded"},
+    {{"status", "cancelled"}, NULL, "Task was cancelled"},
+    {{"status", "complete"}, NULL, "Task completed successfully"},
+};
+
+START_TEST(the_message_says_how_it_stands)
+{
+    json_t *root = reply(sayings[_i].fields, REFQ_FORMAT_STANDARD, sayings[_i].error);
+    ck_assert_str_eq(json_string_value(json_object_get(root, "message")), sayings[_i].message);
+    json_decref(root);
+}
+END_TEST
+
+START_TEST(a_whole_second_has_no_fraction)
+{
+    static const char *const fields[] = {"status", "pending", "created_at", "1795328729000", NULL};
+    json_t *root = reply(fields, REFQ_FORMAT_STANDARD, NULL);
+    ck_assert_str_eq(json_string_value(json_object_get(root, "started_at")),
+                     "2026-11-22T06:25:29+00:00");
+    ck_assert(json_is_null(json_object_get(root, "progress")));
+    json_decref(root);
+}
+END_TEST
+
+/* --- The schema to expect --------------------------------------------------------------------- */
+
+static const struct {
+    const char *schema;
+    const char *expected;
+} schemas[] = {
+    {NULL, "null"},
+    {"nonsense", "null"},
+    {"true", "null"},
+    {"{}",
+     "{\"return_type\": \"any\", \"fields\": null, \"example\": null, \"description\": null}"},
+    {"{\"type\":\"object\",\"description\":\"Text of a page\",\"examples\":[{\"text\":\"a\"}],"
+     "\"properties\":{\"text\":{\"type\":\"string\"},\"n\":{\"type\":[\"integer\",\"null\"]}}}",
+     "{\"return_type\": \"object\", \"fields\": {\"text\": \"string\", \"n\": \"integer | null\"}, "
+     "\"example\": {\"text\": \"a\"}, \"description\": \"Text of a page\"}"},
+    {"{\"type\":\"string\",\"description\":7,\"examples\":\"x\"}",
+     "{\"return_type\": \"string\", \"fields\": null, \"example\": null, \"description\": null}"},
+};
+
+START_TEST(the_expected_schema_is_the_output_schema)
+{
+    rqi_buf out = {0};
+    rqi_expected_schema_add(schemas[_i].schema, &out);
+    ck_assert_str_eq(rqi_buf_str(&out), schemas[_i].expected);
+    rqi_buf_done(&out);
+}
+END_TEST
+
+START_TEST(formats_have_names)
+{
+    refq_error err = {0};
+    refq_format format = REFQ_FORMAT_FULL;
+    for (int i = REFQ_FORMAT_STANDARD; i <= REFQ_FORMAT_FULL; i++) {
+        ck_assert_int_eq(refq_format_parse(refq_format_name((refq_format)i), &format, &err), 0);
+        ck_assert_int_eq(format, i);
+    }
+    ck_assert_int_eq(refq_format_parse("verbose", &format, &err), REFQ_ERR_INVALID);
+    ck_assert_ptr_nonnull(strstr(err.text, "minimal, standard and full"));
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("ut_call");
+    TCase *same = tcase_create("same");
+    tcase_add_test(same, the_same_values_are_the_same_call);
+    tcase_add_test(same, another_value_is_another_call);
+    tcase_add_test(same, another_reader_is_another_call);
+    tcase_add_test(same, arguments_that_are_none_are_refused);
+    suite_add_tcase(s, same);
+    TCase *async = tcase_create("async");
+    tcase_add_loop_test(async, each_format_has_its_members, 0, 3);
+    tcase_add_test(async, progress_and_estimate_are_told);
+    tcase_add_loop_test(async, strange_progress_is_bounded, 0, sizeof strange / sizeof strange[0]);
+    tcase_add_loop_test(async, the_message_says_how_it_stands, 0,
+                        sizeof sayings / sizeof sayings[0]);
+    tcase_add_test(async, a_whole_second_has_no_fraction);
+    tcase_add_loop_test(async, the_expected_schema_is_the_output_schema, 0,
+                        sizeof schemas / sizeof schemas[0]);
+    tcase_add_test(async, formats_have_names);
+    suite_add_tcase(s, async);
+    return rqt_main(s);
+}
