@@ -519,6 +519,24 @@ START_TEST(orders_that_mean_nothing_change_nothing)
 }
 END_TEST
 
+/* --- Scope ------------------------------------------------------------------------------------ */
+
+START_TEST(a_result_whose_scope_cannot_be_read_does_not_become_public)
+{
+    static const refq_scope scope = {.struct_size = sizeof scope, .owner = "user:a"};
+    refq_ref bad = rqt_submit((refq_spec){.task = "quick", .scope = &scope});
+    refq_ref good = rqt_submit((refq_spec){.task = "quick", .scope = &scope});
+    rqt_redis_do("HSET refq:{docs}:task:%s policy %s", bad.hex, "{\"user_permissions\":");
+    start();
+    rqt_expect(&bad, "failed", 10000);
+    ck_assert_str_eq(rqt_field(&bad, "reason"), "permanent");
+    ck_assert_ptr_nonnull(strstr(rqt_field(&bad, "error"), "scope"));
+    ck_assert_str_eq(rqt_entry(&bad), "");
+    rqt_expect(&good, "complete", 10000);
+    ck_assert_ptr_nonnull(strstr(rqt_entry(&good), "\"owner\": \"user:a\""));
+}
+END_TEST
+
 int main(void)
 {
     TCase *c = tcase_create("rules");
@@ -541,6 +559,7 @@ int main(void)
     tcase_add_test(c, a_standing_order_is_obeyed_without_a_message);
     tcase_add_test(c, a_worker_is_told_to_drain);
     tcase_add_test(c, orders_that_mean_nothing_change_nothing);
+    tcase_add_test(c, a_result_whose_scope_cannot_be_read_does_not_become_public);
     shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (shared == MAP_FAILED) {
         perror("mmap");

@@ -10,21 +10,14 @@ static const rqi_ct_case *const groups[] = {
     rqi_ct_cases_backend, rqi_ct_cases_submit,  rqi_ct_cases_wait,     rqi_ct_cases_result,
     rqi_ct_cases_attempt, rqi_ct_cases_cancel,  rqi_ct_cases_progress, rqi_ct_cases_order,
     rqi_ct_cases_retry,   rqi_ct_cases_list,    rqi_ct_cases_history,  rqi_ct_cases_operate,
-    rqi_ct_cases_ask,     rqi_ct_cases_cleanup, rqi_ct_cases_events,
+    rqi_ct_cases_ask,     rqi_ct_cases_cleanup, rqi_ct_cases_events,   rqi_ct_cases_scope,
 };
 
 static const rqi_ct_capability capabilities[] = {
-    {REFQ_CAP_DURABLE, "durable"},
-    {REFQ_CAP_PROGRESS, "progress"},
-    {REFQ_CAP_LIST, "list"},
-    {REFQ_CAP_PUSH, "push"},
-    {REFQ_CAP_RETRY, "retry"},
-    {REFQ_CAP_OPERATE, "operate"},
-    {REFQ_CAP_HISTORY, "history"},
-    {REFQ_CAP_ASK, "ask"},
-    {REFQ_CAP_EVENTS, "events"},
-    {REFQ_CAP_FLEET, "fleet"},
-    {0},
+    {REFQ_CAP_DURABLE, "durable"}, {REFQ_CAP_PROGRESS, "progress"}, {REFQ_CAP_LIST, "list"},
+    {REFQ_CAP_PUSH, "push"},       {REFQ_CAP_RETRY, "retry"},       {REFQ_CAP_OPERATE, "operate"},
+    {REFQ_CAP_HISTORY, "history"}, {REFQ_CAP_ASK, "ask"},           {REFQ_CAP_EVENTS, "events"},
+    {REFQ_CAP_FLEET, "fleet"},     {REFQ_CAP_CALL, "call"},         {0},
 };
 
 static refq_err begin(rqi_ct *ct, refq_error *err)

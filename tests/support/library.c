@@ -12,7 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define META "refq:{docs}:meta"
+#define META             "refq:{docs}:meta"
+#define RQT_CLAIM_VALUES 13
 
 void rqt_library_load(void)
 {
@@ -109,7 +110,7 @@ static rqt_claims read_claims(const redisReply *r)
     out.alarm = number(r->element[3]);
     out.more = number(r->element[4]);
     for (int i = 0; i < out.n; i++) {
-        struct redisReply **v = &r->element[6 + 12 * i];
+        struct redisReply **v = &r->element[6 + RQT_CLAIM_VALUES * i];
         rqt_claim *c = &out.c[i];
         (void)snprintf(c->hex, sizeof c->hex, "%s", v[0]->str);
         (void)snprintf(c->entry, sizeof c->entry, "%s", v[1]->str);
@@ -118,8 +119,9 @@ static rqt_claims read_claims(const redisReply *r)
         c->failures = number(v[8]);
         c->deaths = number(v[9]);
         c->crashes = number(v[11]);
+        (void)snprintf(c->scope, sizeof c->scope, "%s", v[12]->str);
     }
-    size_t at = 6 + 12 * (size_t)out.n;
+    size_t at = 6 + RQT_CLAIM_VALUES * (size_t)out.n;
     if (at < r->elements) {
         (void)snprintf(out.answer, sizeof out.answer, "%s", r->element[at]->str);
     }

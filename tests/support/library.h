@@ -18,6 +18,7 @@ typedef struct rqt_claim {
     char task[65];
     int attempt;
     int failures, deaths, crashes;
+    char scope[512];
 } rqt_claim;
 
 /* What one call handed out and answered. */

@@ -30,17 +30,18 @@ extern "C" {
 struct event_base;
 
 enum {
-    REFQ_CAP_DURABLE = 1,   /* tasks survive this process */
-    REFQ_CAP_PROGRESS = 2,  /* progress is visible while a task runs */
-    REFQ_CAP_LIST = 4,      /* list() is offered */
-    REFQ_CAP_PUSH = 8,      /* wait() is woken by push, not by polling */
-    REFQ_CAP_RETRY = 16,    /* retry() is offered */
-    REFQ_CAP_OPERATE = 32,  /* cleanup(), stats(), control() and queues() are offered */
-    REFQ_CAP_HISTORY = 64,  /* history() and args() are offered */
-    REFQ_CAP_ASK = 128,     /* running tasks may ask a person: answer() is offered */
-    REFQ_CAP_EVENTS = 256,  /* events() is offered */
-    REFQ_CAP_FLEET = 512,   /* workers() is offered: tasks run in processes of their own */
-    REFQ_CAP_CATALOG = 1024 /* catalog() is offered */
+    REFQ_CAP_DURABLE = 1,    /* tasks survive this process */
+    REFQ_CAP_PROGRESS = 2,   /* progress is visible while a task runs */
+    REFQ_CAP_LIST = 4,       /* list() is offered */
+    REFQ_CAP_PUSH = 8,       /* wait() is woken by push, not by polling */
+    REFQ_CAP_RETRY = 16,     /* retry() is offered */
+    REFQ_CAP_OPERATE = 32,   /* cleanup(), stats(), control() and queues() are offered */
+    REFQ_CAP_HISTORY = 64,   /* history() and args() are offered */
+    REFQ_CAP_ASK = 128,      /* running tasks may ask a person: answer() is offered */
+    REFQ_CAP_EVENTS = 256,   /* events() is offered */
+    REFQ_CAP_FLEET = 512,    /* workers() is offered: tasks run in processes of their own */
+    REFQ_CAP_CATALOG = 1024, /* catalog() is offered */
+    REFQ_CAP_CALL = 2048     /* what calls need: a spec's scope is heeded */
 };
 
 /* One task to submit. Zero means default. Copied by submit(). */
@@ -58,6 +59,7 @@ typedef struct refq_spec {
     const char *key;    /* idempotency key: a live or finished task with it is returned instead */
     int64_t key_ttl_ms; /* how long the key is remembered; 0 = 24 h */
     const char *traceparent; /* W3C trace context to hand on; NULL = none */
+    const refq_scope *scope; /* whose it is; NULL = a public task of nobody */
 } refq_spec;
 
 /* What became of a submitted task. */

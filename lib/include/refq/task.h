@@ -70,6 +70,22 @@ REFQ_API const char *refq_ref_format(const refq_ref *ref, char out[REFQ_REF_MAX 
 REFQ_API REFQ_MUST_USE refq_err refq_queue_check(const char *name, refq_error *err);
 REFQ_API REFQ_MUST_USE refq_err refq_name_check(const char *name, refq_error *err);
 
+/* --- Scope ------------------------------------------------------------------------------------ */
+
+/* Whose a task's result will be and who submitted it. Texts are UTF-8 on one line of at most 256
+ * bytes; NULL = the default. The first four become part of the result's cache entry. */
+typedef struct refq_scope {
+    size_t struct_size;         /* sizeof(refq_scope) */
+    const char *namespace_name; /* NULL = "public" */
+    const char *owner;          /* NULL = nobody */
+    const char *session;        /* only this session may use the result; NULL = any */
+    const char *policy; /* JSON object of what differs from the default policy: user_permissions,
+                           agent_permissions, owner_permissions, allowed_actors, denied_actors; at
+                           most 16 KiB; NULL = nothing does */
+    const char *actor;  /* who submitted it: input references are resolved for him; NULL = nobody */
+    const char *actor_session; /* his session; NULL = none */
+} refq_scope;
+
 /* --- A task's record -------------------------------------------------------------------------- */
 
 /* A snapshot of one task's record; immutable, so any thread may read it. */
@@ -91,6 +107,9 @@ REFQ_API int64_t refq_task_number(const refq_task *task, const char *name, int64
 /* Field i in stored order; 0 when i is past the end. Names and values are borrowed. */
 REFQ_API int refq_task_field_at(const refq_task *task, unsigned i, const char **ret_name,
                                 const char **ret_value);
+
+/* The scope it was submitted with. Its texts are borrowed from the snapshot. */
+REFQ_API void refq_task_scope(const refq_task *task, refq_scope *ret);
 
 /* Progress of the running attempt: 1 and both numbers when known, else 0. total 0 = unknown. */
 REFQ_API int refq_task_progress(const refq_task *task, int64_t *ret_current, int64_t *ret_total);

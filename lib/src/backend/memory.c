@@ -200,7 +200,7 @@ static const refq_backend_ops ops = {
     .name = "memory",
     .capabilities = REFQ_CAP_PROGRESS | REFQ_CAP_LIST | REFQ_CAP_PUSH | REFQ_CAP_RETRY |
                     REFQ_CAP_OPERATE | REFQ_CAP_HISTORY | REFQ_CAP_ASK | REFQ_CAP_EVENTS |
-                    REFQ_CAP_CATALOG,
+                    REFQ_CAP_CATALOG | REFQ_CAP_CALL,
     .submit = rqi_mem_submit,
     .get_status = rqi_mem_get_status,
     .get_result = rqi_mem_get_result,

@@ -127,6 +127,7 @@ struct rqi_mem_task {
     char replaces[REFQ_HEX_LEN + 1];
     char preview[RQI_ARGS_IN_HASH + 1];
     char traceparent[65];
+    rqi_scope scope;
     char *key; /* owned; NULL = none */
     int64_t key_until;
     rqi_buf args;                   /* as stored: codec byte, msgpack */

@@ -76,6 +76,7 @@ static void complete(rqi_mem_task *t, rqi_outcome *o)
     int64_t ttl = t->kind->handler->def.result_ttl_ms;
     rqi_entry entry = {.value = rqi_buf_bytes(&o->value),
                        .tool_name = t->name,
+                       .scope = &t->scope.pub,
                        .created_at_ms = now,
                        .ttl_ms = ttl};
     rqi_entry_compose(&entry, &t->value);

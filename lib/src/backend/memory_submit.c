@@ -71,6 +71,8 @@ static rqi_mem_task *store(rqi_mem_queue *q, const refq_spec *spec, rqi_args *ar
     t->start_by = t->start_within > 0 ? t->created_at + spec->delay_ms + t->start_within : 0;
     t->args = args->stored;
     args->stored = (rqi_buf){0};
+    t->scope = args->scope;
+    args->scope = (rqi_scope){0};
     memcpy(t->preview, args->preview, sizeof t->preview);
     (void)snprintf(t->traceparent, sizeof t->traceparent, "%s",
                    spec->traceparent != NULL ? spec->traceparent : "");
@@ -182,12 +184,16 @@ static rqi_mem_task *make_again(rqi_mem_task *old, const refq_ref *as)
     rqi_mem_queue *q = old->queue;
     rqi_buf args = {0};
     rqi_buf_add(&args, old->args.ptr, old->args.len);
-    rqi_mem_task *t = args.err == REFQ_OK ? rqi_mem_task_new(q, as, old->name) : NULL;
+    rqi_scope scope = {0};
+    refq_err rc = args.err == REFQ_OK ? rqi_scope_copy(&old->scope.pub, &scope, NULL) : args.err;
+    rqi_mem_task *t = rc == REFQ_OK ? rqi_mem_task_new(q, as, old->name) : NULL;
     if (t == NULL) {
         rqi_buf_done(&args);
+        rqi_scope_done(&scope);
         return NULL;
     }
     t->args = args;
+    t->scope = scope;
     t->lane = old->lane;
     t->timeout_ms = old->timeout_ms;
     t->max_retries = old->max_retries;

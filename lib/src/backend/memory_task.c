@@ -78,6 +78,7 @@ void rqi_mem_task_free(rqi_mem_task *t)
     }
     free(t->question);
     free(t->key);
+    rqi_scope_done(&t->scope);
     rqi_buf_done(&t->args);
     rqi_buf_done(&t->value);
     free(t);
@@ -299,6 +300,15 @@ static void add_texts(struct writer *w, const rqi_mem_task *t)
     }
 }
 
+static void add_scope(struct writer *w, const refq_scope *scope)
+{
+    const char *name = NULL;
+    const char *text = NULL;
+    for (unsigned i = 0; rqi_scope_at(scope, i, &name, &text); i++) {
+        add_text(w, name, text);
+    }
+}
+
 refq_task *rqi_mem_snapshot(const rqi_mem_task *t)
 {
     struct writer w = {rqi_record_new(&t->ref, rqi_mem_now(t->queue->mem)), REFQ_OK};
@@ -312,6 +322,7 @@ refq_task *rqi_mem_snapshot(const rqi_mem_task *t)
     add_counts(&w, t);
     add_times(&w, t);
     add_texts(&w, t);
+    add_scope(&w, &t->scope.pub);
     add_progress(&w, t);
     if (w.rc != REFQ_OK) {
         refq_task_free(w.task);

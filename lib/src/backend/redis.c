@@ -37,7 +37,7 @@ static const refq_backend_ops ops = {
     .name = "redis",
     .capabilities = REFQ_CAP_DURABLE | REFQ_CAP_PROGRESS | REFQ_CAP_LIST | REFQ_CAP_PUSH |
                     REFQ_CAP_RETRY | REFQ_CAP_OPERATE | REFQ_CAP_HISTORY | REFQ_CAP_ASK |
-                    REFQ_CAP_EVENTS | REFQ_CAP_FLEET | REFQ_CAP_CATALOG,
+                    REFQ_CAP_EVENTS | REFQ_CAP_FLEET | REFQ_CAP_CATALOG | REFQ_CAP_CALL,
     .submit = rqi_redis_submit,
     .get_status = rqi_redis_get_status,
     .get_result = rqi_redis_get_result,

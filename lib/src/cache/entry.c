@@ -8,12 +8,11 @@
  */
 #include "cache/entry.h"
 
-#include <string.h>
+#include "codec/json.h"
+#include "task/scope.h"
 
-#define DEFAULT_POLICY                                                               \
-    "{\"user_permissions\": 31, \"agent_permissions\": 17, \"owner\": null, "        \
-    "\"owner_permissions\": 31, \"allowed_actors\": null, \"denied_actors\": null, " \
-    "\"bound_session\": null}"
+#include <stdlib.h>
+#include <string.h>
 
 /* Members of a JSON array or object at the top level, -1 for other values. The text is known to be
  * valid, so counting commas outside strings and brackets is enough. */
@@ -49,6 +48,58 @@ static void add_seconds(rqi_buf *out, const char *name, int64_t ms)
                  (long long)(ms % 1000));
 }
 
+/* --- Namespace and policy --------------------------------------------------------------------- */
+
+static void add_text(rqi_buf *out, const char *text)
+{
+    if (text != NULL) {
+        rqi_buf_add_json(out, text, strlen(text));
+    } else {
+        rqi_buf_adds(out, "null");
+    }
+}
+
+/* A member of the policy that differs from the default one, as JSON; else what the default one
+ * says. */
+static void add_member(rqi_buf *out, const json_t *policy, const char *name, const char *otherwise)
+{
+    const json_t *value = json_object_get(policy, name);
+    char *text = value != NULL ? json_dumps(value, JSON_ENCODE_ANY | JSON_ENSURE_ASCII) : NULL;
+    if (value != NULL && text == NULL && out->err == REFQ_OK) {
+        out->err = REFQ_ERR_NOMEM; /* the default one may allow more */
+    }
+    rqi_buf_addf(out, "\"%s\": %s", name, text != NULL ? text : otherwise);
+    free(text);
+}
+
+static void add_scope(const refq_scope *scope, rqi_buf *out)
+{
+    json_t *policy = NULL;
+    if (scope->policy != NULL) {
+        refq_err rc =
+            rqi_json_load(scope->policy, strlen(scope->policy), RQI_POLICY_MAX, 0, &policy, NULL);
+        out->err = out->err == REFQ_OK ? rc : out->err;
+    }
+    rqi_buf_adds(out, ", \"namespace\": ");
+    add_text(out, scope->namespace_name != NULL ? scope->namespace_name : "public");
+    rqi_buf_adds(out, ", \"policy\": {");
+    add_member(out, policy, "user_permissions", "31");
+    rqi_buf_adds(out, ", ");
+    add_member(out, policy, "agent_permissions", "17");
+    rqi_buf_adds(out, ", \"owner\": ");
+    add_text(out, scope->owner);
+    rqi_buf_adds(out, ", ");
+    add_member(out, policy, "owner_permissions", "31");
+    rqi_buf_adds(out, ", ");
+    add_member(out, policy, "allowed_actors", "null");
+    rqi_buf_adds(out, ", ");
+    add_member(out, policy, "denied_actors", "null");
+    rqi_buf_adds(out, ", \"bound_session\": ");
+    add_text(out, scope->session);
+    rqi_buf_adds(out, "}, ");
+    json_decref(policy);
+}
+
 static void add_metadata(const rqi_entry *entry, rqi_buf *out)
 {
     long items = count_items(entry->value);
@@ -68,9 +119,10 @@ static void add_metadata(const rqi_entry *entry, rqi_buf *out)
 
 void rqi_entry_compose(const rqi_entry *entry, rqi_buf *out)
 {
+    static const refq_scope nobodys = {.struct_size = sizeof nobodys};
     rqi_buf_adds(out, "{\"value\": ");
     rqi_buf_add(out, entry->value.ptr, entry->value.len);
-    rqi_buf_adds(out, ", \"namespace\": \"public\", \"policy\": " DEFAULT_POLICY ", ");
+    add_scope(entry->scope != NULL ? entry->scope : &nobodys, out);
     add_seconds(out, "created_at", entry->created_at_ms);
     add_seconds(out, "expires_at", entry->created_at_ms + entry->ttl_ms);
     add_metadata(entry, out);

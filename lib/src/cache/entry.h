@@ -5,17 +5,20 @@
 
 #include "base/buf.h"
 
+#include <refq/task.h>
+
 #include <stdint.h>
 
 typedef struct rqi_entry {
-    refq_bytes value;      /* valid JSON text; stored as it is */
-    const char *tool_name; /* NULL = null */
-    int64_t created_at_ms; /* server's clock */
+    refq_bytes value;        /* valid JSON text; stored as it is */
+    const char *tool_name;   /* NULL = null */
+    const refq_scope *scope; /* namespace and policy; NULL = public, the default one; checked */
+    int64_t created_at_ms;   /* server's clock */
     int64_t ttl_ms;
 } rqi_entry;
 
-/* Appends the entry: value, namespace (public), policy (the default one), created_at, expires_at,
- * metadata. Failures show in out->err. */
+/* Appends the entry: value, namespace, policy, created_at, expires_at, metadata. Failures show in
+ * out->err. */
 void rqi_entry_compose(const rqi_entry *entry, rqi_buf *out);
 
 /* How much longer Redis keeps an entry than its own expires_at says, so that a reader never finds

@@ -204,6 +204,19 @@ int refq_task_field_at(const refq_task *task, unsigned i, const char **ret_name,
     return 1;
 }
 
+void refq_task_scope(const refq_task *task, refq_scope *ret)
+{
+    *ret = (refq_scope){
+        .struct_size = sizeof *ret,
+        .namespace_name = refq_task_field(task, "namespace"),
+        .owner = refq_task_field(task, "owner"),
+        .session = refq_task_field(task, "session"),
+        .policy = refq_task_field(task, "policy"),
+        .actor = refq_task_field(task, "actor"),
+        .actor_session = refq_task_field(task, "actor_session"),
+    };
+}
+
 int refq_task_progress(const refq_task *task, int64_t *ret_current, int64_t *ret_total)
 {
     const char *text = refq_task_field(task, "progress");

@@ -65,14 +65,20 @@ refq_err rqi_submit_check(const refq_spec *spec, rqi_args *ret, refq_error *err)
     if (rc == REFQ_OK) {
         rc = check_texts(spec, err);
     }
+    if (rc == REFQ_OK) {
+        rc = rqi_scope_check(spec->scope, err);
+    }
     if (rc != REFQ_OK) {
         return rc;
     }
     rqi_args args = {.preview = ""};
     rqi_buf_addc(&args.stored, 'm');
     rc = rqi_args_encode(json, strlen(json), &args.stored, err);
+    if (rc == REFQ_OK) {
+        rc = rqi_scope_copy(spec->scope, &args.scope, err);
+    }
     if (rc != REFQ_OK) {
-        rqi_buf_done(&args.stored);
+        rqi_args_done(&args);
         return rc;
     }
     rqi_args_preview(json, strlen(json), args.preview, sizeof args.preview);
@@ -83,6 +89,25 @@ refq_err rqi_submit_check(const refq_spec *spec, rqi_args *ret, refq_error *err)
 void rqi_args_done(rqi_args *args)
 {
     rqi_buf_done(&args->stored);
+    rqi_scope_done(&args->scope);
+}
+
+static int add_scope(rqi_cmd *cmd, const refq_scope *scope)
+{
+    const char *name = NULL;
+    const char *text = NULL;
+    int n = 0;
+    for (unsigned i = 0; rqi_scope_at(scope, i, &name, &text); i++) {
+        if (text == NULL) {
+            continue;
+        }
+        n++;
+        if (cmd != NULL) {
+            rqi_cmd_adds(cmd, name);
+            rqi_cmd_adds(cmd, text);
+        }
+    }
+    return n;
 }
 
 /* Further fields of the record; returns how many there are. With cmd NULL it only counts. */
@@ -117,7 +142,7 @@ static int add_pairs(rqi_cmd *cmd, const refq_spec *spec, const rqi_args *args)
             rqi_cmd_addi(cmd, pairs[i].number);
         }
     }
-    return n;
+    return n + add_scope(cmd, &args->scope.pub);
 }
 
 void rqi_submit_add(rqi_cmd *cmd, const refq_spec *spec, const rqi_args *args)

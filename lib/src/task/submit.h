@@ -5,6 +5,7 @@
 
 #include "redis/cmd.h"
 #include "redis/reply.h"
+#include "task/scope.h"
 
 #include <refq/backend.h>
 
@@ -12,10 +13,11 @@
 #define RQI_SUBMIT_BYTES ((size_t)4 << 20) /* arguments in one call, unless one task has more */
 #define RQI_ARGS_IN_HASH 64                /* bytes that keep Redis' compact hash encoding */
 
-/* One task's arguments as stored: a codec byte ('m' = msgpack), then the bytes. */
+/* What a check makes of a spec. */
 typedef struct rqi_args {
-    rqi_buf stored;
+    rqi_buf stored; /* the arguments: a codec byte ('m' = msgpack), then the bytes */
     char preview[RQI_ARGS_IN_HASH + 1];
+    rqi_scope scope; /* a copy */
 } rqi_args;
 
 /* Checks everything about a spec and encodes its arguments. Free with rqi_args_done(). */

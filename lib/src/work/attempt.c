@@ -60,6 +60,7 @@ void rqi_attempt_free(rqi_attempt *a)
     }
     rqi_run_clear(&a->run);
     rqi_buf_done(&a->question);
+    rqi_scope_done(&a->scope);
     refq_handlers_unref(a->handlers);
     free(a);
 }

@@ -13,6 +13,7 @@
 #define RQI_WORK_ATTEMPT_H
 
 #include "run/run.h"
+#include "task/scope.h"
 
 typedef enum rqi_attempt_state {
     RQI_ATTEMPT_LOADING,
@@ -33,11 +34,13 @@ typedef struct rqi_attempt {
     rqi_line *line;                /* borrowed */
     refq_handlers *handlers;       /* a reference: run.handler lies in it; NULL = phantom */
     rqi_attempt_state state;
+    rqi_scope scope;
     unsigned failures;   /* before this attempt */
     unsigned deaths;     /* workers that vanished with the task */
     unsigned crashes;    /* children that died with it */
     struct event *timer; /* LOADING: asks for the arguments again; RUNNING: tells the deadline */
     unsigned generation; /* the line's incarnation it belongs to */
+    bool unfit;          /* what was claimed cannot be read: it fails without having run */
     bool phantom;        /* not run here: Redis says we hold it, give it back */
     bool confirmed;      /* scratch of the comparison with `mine` */
     bool staged;         /* the result was SET beforehand */

@@ -83,6 +83,24 @@ static void on_args(void *arg, const refq_error *err, const redisReply *reply)
     begin(a);
 }
 
+/* Somebody has tampered with a record whose scope is none: its result must not become public.
+ * False, and the attempt is gone, when there is no memory. */
+static bool read_scope(rqi_attempt *a, refq_bytes json)
+{
+    refq_error why;
+    refq_err rc = rqi_scope_read(json, &a->scope, &why);
+    if (rc == REFQ_ERR_NOMEM) {
+        rqi_attempt_free(a);
+        return false;
+    }
+    if (rc != REFQ_OK) {
+        a->unfit = true;
+        rqi_run_fail(&a->run, RQI_PERMANENT, "the scope in its record cannot be read: %s",
+                     why.text);
+    }
+    return true;
+}
+
 rqi_attempt *rqi_intake_read(rqi_line *line, rqi_cursor *cur, bool *ret_fetch)
 {
     const char *hex = rqi_next_str(cur);
@@ -97,8 +115,9 @@ rqi_attempt *rqi_intake_read(rqi_line *line, rqi_cursor *cur, bool *ret_fetch)
     int64_t deaths = rqi_next_int(cur);
     const char *traceparent = rqi_next_str(cur);
     int64_t crashes = rqi_next_int(cur);
+    refq_bytes scope = rqi_next_bytes(cur);
     rqi_attempt *a = cur->bad || strlen(hex) != REFQ_HEX_LEN ? NULL : rqi_attempt_new(line);
-    if (a == NULL) {
+    if (a == NULL || !read_scope(a, scope)) {
         return NULL;
     }
     memcpy(a->run.ref.queue, line->queue, sizeof a->run.ref.queue);
@@ -140,7 +159,9 @@ void rqi_intake_start(rqi_attempt *a, bool fetch)
     line->counters.claimed++;
     line->running_n++;
     w->running_n++;
-    if (fetch && a->run.handler != NULL) {
+    if (a->unfit) {
+        rqi_worker_attempt_done(a);
+    } else if (fetch && a->run.handler != NULL) {
         a->state = RQI_ATTEMPT_LOADING;
         fetch_args(a);
     } else {

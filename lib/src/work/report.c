@@ -46,6 +46,7 @@ static void compose_entry(const rqi_attempt *a, rqi_buf *out)
     rqi_entry entry = {
         .value = rqi_buf_bytes(&a->run.outcome.value),
         .tool_name = a->run.task,
+        .scope = &a->scope.pub,
         .created_at_ms = rqi_worker_server_ms(a->line->worker),
         .ttl_ms = a->run.handler->def.result_ttl_ms,
     };

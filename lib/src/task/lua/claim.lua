@@ -2,8 +2,9 @@
 -- KEYS  1 refq:{q}:meta
 -- ARGV  of pull: 1 worker, 2 want (0..128), 3 was_parked 0|1, 4 may_park 0|1, 5 limits
 --       limits: "ocr_pdf=1 thumbs=0": of these tasks at most so many more; '' = none is limited
--- REPLY of pull: now state parked alarm more m, then for each of m tasks 12 values:
+-- REPLY of pull: now state parked alarm more m, then for each of m tasks 13 values:
 --       hex entry task attempt args args_len timeout_ms max_retries failures deaths traceparent crashes
+--       scope
 --       deaths: workers that vanished with it; crashes: children that died with it, and workers that
 --       vanished while it ran alone
 --       state: ok | gone (this incarnation's lease ran out: it must start anew)
@@ -11,6 +12,8 @@
 --       alarm: ms until the worker should pull again by itself, -1 = only when the bell rings
 --       more: 1 when there may be more tasks that fit: pull again at once
 --       args: codec byte and bytes, '' when none or larger than 4096 (then args_len is set: GET them)
+--       scope: whose the result will be and who submitted the task: a JSON object of those of the
+--       texts namespace owner session policy actor actor_session that its record has; '' when it has none
 
 -- Served in this order, turn by turn, when several lanes hold tasks: 8 high, 4 normal, 1 low.
 local CREDITS = { 'high', 'normal', 'high', 'high', 'normal', 'high', 'low', 'high', 'normal', 'high',
@@ -18,7 +21,8 @@ local CREDITS = { 'high', 'normal', 'high', 'high', 'normal', 'high', 'low', 'hi
 
 -- What few tasks have; their entries say so.
 local EXTRA_FIELDS = { 'args_len', 'timeout_ms', 'max_retries', 'failures', 'deaths', 'traceparent',
-  'crashes', 'start_by' }
+  'crashes', 'start_by', 'namespace', 'owner', 'session', 'policy', 'actor', 'actor_session' }
+local SCOPE_FROM = 9 -- from here on they are the task's scope
 
 local function promote(P, now, hex)
   local key = P .. 'task:' .. hex
@@ -113,6 +117,19 @@ local function fail_unstarted(batch, hex)
   if call('HGET', batch.P .. 'task:' .. hex, 'watched') then notify(batch.P, hex, 'failed', true) end
 end
 
+-- The scope of a claim, from the values of EXTRA_FIELDS. The policy is a JSON text of its own and stays
+-- one: decoding it here would turn its empty lists into objects.
+local function scope_of(x)
+  local scope
+  for i = SCOPE_FROM, #EXTRA_FIELDS do
+    if x[i] then
+      scope = scope or {}
+      scope[EXTRA_FIELDS[i]] = x[i]
+    end
+  end
+  return scope and cjson.encode(scope) or ''
+end
+
 -- False when the task was to have started by now: it has failed.
 local function add_extras(batch, reply, n, key, e)
   local P, x = batch.P, call('HMGET', key, unpack(EXTRA_FIELDS))
@@ -132,7 +149,7 @@ local function add_extras(batch, reply, n, key, e)
     reply[n + 5 + i] = x[i] or reply[n + 5 + i]
   end
   reply[n + 9], reply[n + 10] = tonumber(x[4]) or 0, tonumber(x[5]) or 0
-  reply[n + 12] = tonumber(x[7]) or 0
+  reply[n + 12], reply[n + 13] = tonumber(x[7]) or 0, scope_of(x)
   return true
 end
 
@@ -150,9 +167,9 @@ local function claim_entry(batch, reply, ask, e)
   local attempt = t[4] == '0' and '1' or text_of((tonumber(t[4]) or 0) + 1)
   reply[n + 1], reply[n + 2], reply[n + 3], reply[n + 4] = e.hex, e.id, t[3] or '', attempt
   reply[n + 5], reply[n + 6], reply[n + 7], reply[n + 8] = t[5] or '', '', '', ''
-  reply[n + 9], reply[n + 10], reply[n + 11], reply[n + 12] = '0', '0', '', '0'
+  reply[n + 9], reply[n + 10], reply[n + 11], reply[n + 12], reply[n + 13] = '0', '0', '', '0', ''
   if e.extra and not add_extras(batch, reply, n, key, e) then
-    for i = n + 12, n + 1, -1 do reply[i] = nil end
+    for i = #reply, n + 1, -1 do reply[i] = nil end
     return false
   end
   call('HSET', key, 'status', 'processing', 'worker', ask.worker, 'attempt', attempt, 'started_at',

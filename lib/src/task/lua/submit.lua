@@ -1,7 +1,8 @@
 -- submit: queues n tasks of one queue.
 -- KEYS  1 refq:{q}:meta
 -- ARGV  1 n, then for each task 8 values: hex task lane delay_ms key key_ttl_ms args k, and k pairs of
---       further fields of its record (timeout_ms max_retries traceparent args_preview start_within)
+--       further fields of its record (timeout_ms max_retries traceparent args_preview start_within
+--       namespace owner session policy actor actor_session)
 --       start_within: ms from when it could start; a task that has not started by then has failed
 --       delay_ms '0' = none, key '' = none; args: codec byte and bytes (no arguments: an empty map)
 -- REPLY flat, for each task: hex how status
@@ -11,7 +12,8 @@
 
 local HASH_VALUE_MAX = 64 -- a longer value would cost the record its compact encoding
 local EXTRA_OF_SUBMIT = { timeout_ms = true, max_retries = true, traceparent = true,
-  start_within = true }
+  start_within = true, namespace = true, owner = true, session = true, policy = true, actor = true,
+  actor_session = true }
 
 local function submitted_before(P, hex, key)
   local status = call('HGET', P .. 'task:' .. hex, 'status')
