@@ -5,7 +5,7 @@ import re
 from tree import rule
 
 # Data, and texts of others.
-NOT_OURS = re.compile(r'LICENSE$|\.gitignore$|tests/fuzz/corpus/|.*\.(pdf|png|pem)$')
+NOT_OURS = re.compile(r'LICENSE$|\.gitignore$|tests/fuzz/corpus/|tests/python/constraints\.txt$|.*\.(pdf|png|pem)$')
 SPDX = 'SPDX-License-Identifier: MIT'
 
 
