@@ -24,6 +24,7 @@
 #include <refq/log.h>
 #include <refq/memory.h>
 #include <refq/plugin.h>
+#include <refq/preview.h>
 #include <refq/task.h>
 #include <refq/version.h>
 #include <refq/work.h>
