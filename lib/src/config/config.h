@@ -3,7 +3,7 @@
 #ifndef REFQ_WORKER_CONFIG_H
 #define REFQ_WORKER_CONFIG_H
 
-#include "config/arena.h"
+#include "base/arena.h"
 
 #include <refq/bytes.h>
 #include <refq/error.h>

@@ -3,7 +3,7 @@
 #ifndef REFQ_WORKER_CONFIG_READ_H
 #define REFQ_WORKER_CONFIG_READ_H
 
-#include "config/arena.h"
+#include "base/arena.h"
 #include "config/yaml_node.h"
 
 #include <stdint.h>

@@ -3,7 +3,7 @@
 #ifndef REFQ_WORKER_YAML_NODE_H
 #define REFQ_WORKER_YAML_NODE_H
 
-#include "config/arena.h"
+#include "base/arena.h"
 #include "config/yaml_scalar.h"
 
 #include <refq/bytes.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Memory that is freed all at once: a loaded file is many small pieces with one lifetime. */
-#ifndef REFQ_WORKER_ARENA_H
-#define REFQ_WORKER_ARENA_H
+/* Memory that is freed all at once: a loaded file or a compiled schema is many small pieces with
+ * one lifetime. */
+#ifndef RQI_BASE_ARENA_H
+#define RQI_BASE_ARENA_H
 
 #include <stddef.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "config/arena.h"
+#include "base/arena.h"
 
 #include <stdlib.h>
 #include <string.h>
