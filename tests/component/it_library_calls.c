@@ -6,6 +6,7 @@
 #include "task/scope.h"
 
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,6 +26,9 @@ static void teardown(void)
 static rqt_claim claim_one(void)
 {
     rqt_claims got = rqt_claim_some("a1", 1, "-");
+    while (got.n == 0 && got.more) { /* what was read had been cancelled */
+        got = rqt_claim_some("a1", 1, "-");
+    }
     ck_assert_int_eq(got.n, 1);
     return got.c[0];
 }
@@ -98,6 +102,288 @@ START_TEST(a_scope_that_is_none_is_not_taken_for_an_open_one)
 }
 END_TEST
 
+/* --- Identical calls -------------------------------------------------------------------------- */
+
+#define ONE      "0123456789abcdef0123456789abcdef"
+#define CALL_KEY "refq:{docs}:call:" ONE
+
+/* Submits task n as a call with this reuse; returns how, and in *ret_hex the task it is. */
+static const char *submit_call(int n, const char *reuse, char ret_hex[33])
+{
+    static char how[16];
+    redisReply *r = rqt_fcall("submit 1 %s echo normal 0 %s 60000 m\x80 2 call " ONE " reuse %s",
+                              rqt_hex(n), "", reuse);
+    (void)snprintf(how, sizeof how, "%s", r->element[1]->str);
+    if (ret_hex != NULL) {
+        (void)snprintf(ret_hex, 33, "%s", r->element[0]->str);
+    }
+    freeReplyObject(r);
+    return how;
+}
+
+static const char *detach(int n, int caller)
+{
+    static char how[16];
+    redisReply *r = rqt_fcall("detach %s %s 60000", rqt_hex(n), rqt_hex(caller));
+    (void)snprintf(how, sizeof how, "%s", r->element[0]->str);
+    freeReplyObject(r);
+    return how;
+}
+
+static void finish_ok(const rqt_claim *c, const char *ttl)
+{
+    ck_assert_str_eq(rqt_report("a1", c, "ok %s 0 {} %s", ttl, ""), "ok");
+}
+
+START_TEST(two_identical_calls_in_one_submit_are_one_task)
+{
+    redisReply *r =
+        rqt_fcall("submit 2 %s echo normal 0 %s 60000 m\x80 2 call " ONE
+                  " reuse in_flight %s echo normal 0 %s 60000 m\x80 2 call " ONE " reuse in_flight",
+                  rqt_hex(1), "", rqt_hex(2), "");
+    ck_assert_str_eq(r->element[1]->str, "new");
+    ck_assert_str_eq(r->element[3]->str, rqt_hex(1));
+    ck_assert_str_eq(r->element[4]->str, "joined");
+    freeReplyObject(r);
+    ck_assert_int_eq(rqt_redis_int("HGET refq:{docs}:meta pending"), 1);
+}
+END_TEST
+
+START_TEST(a_submit_whose_reply_was_lost_joins_once)
+{
+    char hex[33];
+    ck_assert_str_eq(submit_call(1, "in_flight", NULL), "new");
+    ck_assert_str_eq(submit_call(1, "in_flight", NULL), "same");
+    for (int i = 0; i < 3; i++) {
+        ck_assert_str_eq(submit_call(2, "in_flight", hex), "joined");
+        ck_assert_str_eq(hex, rqt_hex(1));
+    }
+    ck_assert_int_eq(rqt_redis_int("SCARD refq:{docs}:callers:%s", rqt_hex(1)), 2);
+    ck_assert_str_eq(detach(1, 2), "kept");
+    ck_assert_str_eq(detach(1, 2), "kept");
+    ck_assert_str_eq(detach(1, 1), "cancelled");
+    ck_assert_str_eq(detach(1, 1), "already");
+    ck_assert_str_eq(detach(3, 3), "none");
+}
+END_TEST
+
+START_TEST(a_join_after_the_end_is_a_new_task)
+{
+    ck_assert_str_eq(submit_call(1, "in_flight", NULL), "new");
+    rqt_claim c = claim_one();
+    ck_assert_str_eq(submit_call(2, "in_flight", NULL), "joined");
+    finish_ok(&c, "60000");
+    ck_assert_int_eq(rqt_redis_int("EXISTS " CALL_KEY), 0);
+    ck_assert_int_eq(rqt_redis_int("EXISTS refq:{docs}:callers:%s", rqt_hex(1)), 0);
+    ck_assert_str_eq(detach(1, 2), "already");
+    ck_assert_str_eq(detach(1, 1), "already");
+    ck_assert_str_eq(submit_call(2, "in_flight", NULL), "new");
+}
+END_TEST
+
+START_TEST(a_kept_result_is_found_as_long_as_it_lives)
+{
+    ck_assert_str_eq(submit_call(1, "result", NULL), "new");
+    rqt_claim c = claim_one();
+    finish_ok(&c, "50000");
+    long long left = rqt_redis_int("PTTL " CALL_KEY);
+    ck_assert(left > 0 && left <= 50000);
+    ck_assert_str_eq(submit_call(2, "in_flight", NULL), "new");
+    freeReplyObject(rqt_fcall("cancel %s 60000", rqt_hex(2)));
+    ck_assert_str_eq(submit_call(3, "result", NULL), "new");
+    c = claim_one();
+    finish_ok(&c, "50000");
+    ck_assert_str_eq(submit_call(4, "result", NULL), "joined");
+    ck_assert_int_eq(rqt_redis_int("EXISTS refq:{docs}:callers:%s", rqt_hex(3)), 0);
+    rqt_pass_time(50001);
+    ck_assert_str_eq(submit_call(5, "result", NULL), "new");
+    rqt_pass_time(-50001);
+    freeReplyObject(rqt_fcall("cancel %s 60000", rqt_hex(5)));
+}
+END_TEST
+
+START_TEST(a_result_that_was_deleted_is_made_anew)
+{
+    ck_assert_str_eq(submit_call(1, "result", NULL), "new");
+    rqt_claim c = claim_one();
+    finish_ok(&c, "50000");
+    rqt_redis_do("DEL mcp-refcache:entry:docs:%s", rqt_hex(1));
+    ck_assert_str_eq(submit_call(2, "result", NULL), "new");
+    freeReplyObject(
+        rqt_fcall("sweep one 0 %s %s 1 %s mcp-refcache:entry:docs: %s", "", "", "", rqt_hex(1)));
+    ck_assert_str_eq(submit_call(3, "result", NULL), "joined");
+}
+END_TEST
+
+/* Each takes task 1, which waits, to an end that is no result. */
+static void end_by_cancel(void)
+{
+    freeReplyObject(rqt_fcall("cancel %s 60000", rqt_hex(1)));
+}
+
+static void end_by_failure(void)
+{
+    rqt_claim c = claim_one();
+    (void)rqt_report("a1", &c, "fail permanent 0 0 {} broken");
+}
+
+static void end_by_retries(void)
+{
+    rqt_claim c = claim_one();
+    (void)rqt_report("a1", &c, "fail retryable 0 0 {} broken");
+}
+
+static void end_by_crashes(void)
+{
+    for (int i = 0; i < 3; i++) {
+        rqt_claim c = claim_one();
+        (void)rqt_report("a1", &c, "crash {} broken 0");
+    }
+}
+
+static void end_unknown(void)
+{
+    rqt_redis_do("DEL refq:{docs}:catalog");
+    rqt_claim c = claim_one();
+    (void)rqt_report("a1", &c, "unknown 0 0");
+}
+
+static void end_unknown_on_a_shelf(void)
+{
+    (void)rqt_claim_some("a1", 1, "echo=0");
+    rqt_redis_do("DEL refq:{docs}:catalog");
+    for (int i = 0; i < 2; i++) {
+        rqt_pass_time(70000);
+        freeReplyObject(rqt_fcall("beat a1 1000000 beat 0"));
+    }
+}
+
+static void end_late(void)
+{
+    rqt_redis_do("HSET refq:{docs}:task:%s start_by 1", rqt_hex(1));
+    ck_assert_int_eq(rqt_claim_some("a1", 1, "-").n, 0);
+}
+
+static void end_unstarted(void)
+{
+    rqt_redis_do("HSET refq:{docs}:task:%s start_by 1", rqt_hex(1));
+    rqt_redis_do("ZADD refq:{docs}:deadlines 1 %s", rqt_hex(1));
+    freeReplyObject(rqt_fcall("sweep deadlines 0 %s %s 1 %s - -", "", "", ""));
+}
+
+static void end_by_timeout(void)
+{
+    rqt_claim c = claim_one();
+    (void)rqt_report("a1", &c, "deadline 1 0");
+    rqt_pass_time(60000);
+    freeReplyObject(rqt_fcall("sweep deadlines 0 %s %s 1 %s - -", "", "", ""));
+}
+
+static void end_with_its_worker(void)
+{
+    for (int i = 0; i < 3; i++) {
+        rqt_worker_begin("b2", "echo");
+        rqt_claims got = rqt_claim_some("b2", 1, "-");
+        ck_assert_int_eq(got.n, 1);
+        (void)rqt_report("b2", &got.c[0], "alone");
+        freeReplyObject(rqt_fcall("beat b2 10000 bye 0"));
+    }
+}
+
+static void end_by_detach(void)
+{
+    (void)claim_one();
+    ck_assert_str_eq(detach(1, 2), "kept");
+    ck_assert_str_eq(detach(1, 1), "cancelled");
+}
+
+static const struct {
+    void (*end)(void);
+    const char *reason;
+} ends[] = {
+    {end_by_cancel, ""},
+    {end_by_failure, "permanent"},
+    {end_by_retries, "exhausted"},
+    {end_by_crashes, "poison"},
+    {end_unknown, "unknown_handler"},
+    {end_unknown_on_a_shelf, "unknown_handler"},
+    {end_late, "expired"},
+    {end_unstarted, "expired"},
+    {end_by_timeout, "exhausted"},
+    {end_with_its_worker, "poison"},
+    {end_by_detach, ""},
+};
+
+START_TEST(whatever_ends_it_nobody_finds_it_any_more)
+{
+    rqt_queue_task(1, "echo", "normal", 0, "call " ONE " reuse result");
+    ck_assert_str_eq(submit_call(2, "result", NULL), "joined");
+    ends[_i].end();
+    ck_assert_str_eq(rqt_record(1, "reason"), ends[_i].reason);
+    ck_assert_int_eq(rqt_redis_int("EXISTS " CALL_KEY), 0);
+    ck_assert_int_eq(rqt_redis_int("EXISTS refq:{docs}:callers:%s", rqt_hex(1)), 0);
+    ck_assert_str_eq(submit_call(3, "result", NULL), "new");
+}
+END_TEST
+
+START_TEST(a_key_that_leads_elsewhere_by_now_stays)
+{
+    ck_assert_str_eq(submit_call(1, "in_flight", NULL), "new");
+    rqt_redis_do("SET " CALL_KEY " %s PX 60000", rqt_hex(9));
+    rqt_claim c = claim_one();
+    finish_ok(&c, "60000");
+    ck_assert_str_eq(rqt_redis_str("GET " CALL_KEY), rqt_hex(9));
+}
+END_TEST
+
+START_TEST(a_foreign_key_in_the_place_of_a_call_costs_its_reuse_only)
+{
+    rqt_redis_do("HSET " CALL_KEY " a foreign");
+    rqt_redis_do("PEXPIRE " CALL_KEY " 60000");
+    ck_assert_str_eq(submit_call(1, "in_flight", NULL), "new");
+    ck_assert_str_eq(submit_call(2, "in_flight", NULL), "new");
+    ck_assert_str_eq(rqt_record(1, "call"), "");
+    rqt_claim c = claim_one();
+    finish_ok(&c, "60000");
+    ck_assert_str_eq(rqt_redis_str("HGET " CALL_KEY " a"), "foreign");
+}
+END_TEST
+
+START_TEST(a_foreign_key_in_the_place_of_the_callers_lets_no_one_cancel)
+{
+    ck_assert_str_eq(submit_call(1, "in_flight", NULL), "new");
+    rqt_redis_do("SET refq:{docs}:callers:%s foreign", rqt_hex(1));
+    ck_assert_str_eq(submit_call(2, "in_flight", NULL), "joined");
+    ck_assert_str_eq(detach(1, 1), "kept");
+    rqt_claim c = claim_one();
+    finish_ok(&c, "60000");
+}
+END_TEST
+
+START_TEST(a_record_in_the_place_of_a_call_that_is_another_is_not_joined)
+{
+    rqt_queue_task(1, "echo", "normal", 0, "");
+    rqt_redis_do("SET " CALL_KEY " %s", rqt_hex(1));
+    ck_assert_str_eq(submit_call(2, "in_flight", NULL), "new");
+    ck_assert_str_eq(submit_call(3, "in_flight", NULL), "joined");
+}
+END_TEST
+
+START_TEST(callers_beyond_the_bound_keep_the_task_from_being_cancelled)
+{
+    ck_assert_str_eq(submit_call(1, "in_flight", NULL), "new");
+    for (int i = 2; i <= 1024; i++) {
+        ck_assert_str_eq(submit_call(i, "in_flight", NULL), "joined");
+    }
+    ck_assert_str_eq(rqt_record(1, "handed"), "");
+    ck_assert_str_eq(submit_call(1025, "in_flight", NULL), "joined");
+    ck_assert_int_eq(rqt_redis_int("SCARD refq:{docs}:callers:%s", rqt_hex(1)), 1024);
+    for (int i = 1; i <= 1025; i++) {
+        ck_assert_str_eq(detach(1, i), "kept");
+    }
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("it_library_calls");
@@ -109,6 +395,22 @@ static Suite *suite(void)
     tcase_add_test(t, the_scope_goes_along_to_each_attempt_and_to_a_retry);
     tcase_add_loop_test(t, a_scope_that_is_none_is_not_taken_for_an_open_one, 0,
                         (int)(sizeof scope_texts / sizeof scope_texts[0]));
+    suite_add_tcase(s, t);
+    t = tcase_create("identical calls");
+    tcase_set_timeout(t, 120);
+    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_add_test(t, two_identical_calls_in_one_submit_are_one_task);
+    tcase_add_test(t, a_submit_whose_reply_was_lost_joins_once);
+    tcase_add_test(t, a_join_after_the_end_is_a_new_task);
+    tcase_add_test(t, a_kept_result_is_found_as_long_as_it_lives);
+    tcase_add_test(t, a_result_that_was_deleted_is_made_anew);
+    tcase_add_loop_test(t, whatever_ends_it_nobody_finds_it_any_more, 0,
+                        (int)(sizeof ends / sizeof ends[0]));
+    tcase_add_test(t, a_key_that_leads_elsewhere_by_now_stays);
+    tcase_add_test(t, a_foreign_key_in_the_place_of_a_call_costs_its_reuse_only);
+    tcase_add_test(t, a_foreign_key_in_the_place_of_the_callers_lets_no_one_cancel);
+    tcase_add_test(t, a_record_in_the_place_of_a_call_that_is_another_is_not_joined);
+    tcase_add_test(t, callers_beyond_the_bound_keep_the_task_from_being_cancelled);
     suite_add_tcase(s, t);
     return s;
 }

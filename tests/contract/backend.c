@@ -35,6 +35,8 @@ static void table_and_capabilities_agree(rqi_ct *ct)
         {"events", REFQ_CAP_EVENTS, o->events != NULL},
         {"workers", REFQ_CAP_FLEET, o->workers != NULL},
         {"catalog", REFQ_CAP_CATALOG, o->catalog != NULL},
+        {"detach", REFQ_CAP_CALL, o->detach != NULL},
+        {"hand_out", REFQ_CAP_CALL, o->hand_out != NULL},
     };
     for (size_t i = 0; i < sizeof ops / sizeof ops[0]; i++) {
         bool said = (o->capabilities & ops[i].bit) != 0;
@@ -64,6 +66,10 @@ static void what_it_lacks_is_unsupported(rqi_ct *ct)
     if (!(caps & REFQ_CAP_HISTORY)) {
         CT_REFUSED(ct, refq_client_history(ct->client, &ref, &texts, &ct->err), want);
         CT_REFUSED(ct, refq_client_args(ct->client, &ref, &texts, &ct->err), want);
+    }
+    if (!(caps & REFQ_CAP_CALL)) {
+        CT_REFUSED(ct, refq_client_detach(ct->client, &ref, &ref, &task, &ct->err), want);
+        CT_REFUSED(ct, refq_client_hand_out(ct->client, &ref, &task, &ct->err), want);
     }
     if (!(caps & REFQ_CAP_ASK)) {
         CT_REFUSED(ct, refq_client_answer(ct->client, &ref, "1", &task, &ct->err), want);

@@ -41,6 +41,7 @@ extern const rqi_ct_case rqi_ct_cases_order[];
 extern const rqi_ct_case rqi_ct_cases_progress[];
 extern const rqi_ct_case rqi_ct_cases_result[];
 extern const rqi_ct_case rqi_ct_cases_retry[];
+extern const rqi_ct_case rqi_ct_cases_reuse[];
 extern const rqi_ct_case rqi_ct_cases_scope[];
 extern const rqi_ct_case rqi_ct_cases_submit[];
 extern const rqi_ct_case rqi_ct_cases_wait[];

@@ -212,6 +212,17 @@ static void wait_for(refq_backend *b, const refq_ref *ref, int64_t timeout_ms, r
     n->inside = false;
 }
 
+static void detach(refq_backend *b, const refq_ref *ref, const refq_ref *caller, refq_task_cb cb,
+                   void *arg)
+{
+    HAND_ON(detach, task, on_task, ref, caller);
+}
+
+static void hand_out(refq_backend *b, const refq_ref *ref, refq_task_cb cb, void *arg)
+{
+    HAND_ON(hand_out, task, on_task, ref);
+}
+
 static void retry(refq_backend *b, const refq_ref *ref, const refq_ref *as, refq_task_cb cb,
                   void *arg)
 {
@@ -302,6 +313,8 @@ static void fill_table(guarded *g)
         .cancel = in->cancel ? cancel : NULL,
         .is_cancelled = in->is_cancelled ? is_cancelled : NULL,
         .wait = in->wait ? wait_for : NULL,
+        .detach = in->detach ? detach : NULL,
+        .hand_out = in->hand_out ? hand_out : NULL,
         .retry = in->retry ? retry : NULL,
         .list = in->list ? list : NULL,
         .cleanup = in->cleanup ? cleanup : NULL,

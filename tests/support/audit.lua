@@ -121,6 +121,9 @@ for hex, t in pairs(tasks) do
   else
     complain('task %s has the status %s', hex, tostring(s))
   end
+  if t.call and (s == 'pending' or s == 'processing') and redis.call('GET', P .. 'call:' .. t.call) ~= hex then
+    complain('task %s is not found by its call', hex)
+  end
   if s ~= 'complete' and t.args_len and redis.call('EXISTS', P .. 'args:' .. hex) == 0 then
     complain('task %s has lost its arguments', hex)
   end
@@ -176,11 +179,16 @@ for _, key in ipairs(redis.call('KEYS', '*')) do
   if name and not permanent[name] and redis.call('PTTL', key) == -1 then
     local kind, id = string.match(name, '^(%w+):(%x+)')
     local of_task = kind == 'task' or kind == 'args' or kind == 'about' or kind == 'history'
-      or kind == 'waiters'
+      or kind == 'waiters' or kind == 'callers'
     if of_task and not live(id) then
       complain('leak: %s belongs to no live task', key)
+    elseif kind == 'call' then
+      local hex = redis.call('GET', key)
+      if not live(hex) or tasks[hex].call ~= id then complain('leak: %s leads to no live task', key) end
     elseif kind == 'worker' and not workers[id] then
       complain('leak: %s belongs to no live worker', key)
+    elseif kind == 'callers' and not tasks[id].call then
+      complain('leak: %s belongs to a task that cannot be joined', key)
     elseif not of_task and kind ~= 'worker' and not string.match(name, '^shelf:') then
       complain('leak: %s has no time to live', key)
     end

@@ -41,8 +41,16 @@ enum {
     REFQ_CAP_EVENTS = 256,   /* events() is offered */
     REFQ_CAP_FLEET = 512,    /* workers() is offered: tasks run in processes of their own */
     REFQ_CAP_CATALOG = 1024, /* catalog() is offered */
-    REFQ_CAP_CALL = 2048     /* what calls need: a spec's scope is heeded */
+    REFQ_CAP_CALL = 2048     /* what calls need: a spec's scope and reuse are heeded, detach() and
+                                hand_out() offered */
 };
+
+/* Whether an identical call shares the task of one before it, instead of being queued. */
+typedef enum refq_reuse {
+    REFQ_REUSE_NONE = 0,
+    REFQ_REUSE_IN_FLIGHT, /* while that task is pending or processing */
+    REFQ_REUSE_RESULT     /* also once it is complete, as long as its result lives */
+} refq_reuse;
 
 /* One task to submit. Zero means default. Copied by submit(). */
 typedef struct refq_spec {
@@ -60,12 +68,16 @@ typedef struct refq_spec {
     int64_t key_ttl_ms; /* how long the key is remembered; 0 = 24 h */
     const char *traceparent; /* W3C trace context to hand on; NULL = none */
     const refq_scope *scope; /* whose it is; NULL = a public task of nobody */
+    refq_reuse reuse;
+    const char *call; /* with reuse: what makes calls identical, a digest of 32 lower-case hex
+                         digits (of the task, its owner, its arguments ...) */
 } refq_spec;
 
 /* What became of a submitted task. */
 typedef struct refq_submitted {
     refq_ref ref; /* the task to follow: another one when an idempotency key matched */
     bool existed; /* true when nothing new was queued */
+    bool joined;  /* of them: an identical call's task is shared (detach() when it is not wanted) */
     refq_status status;
 } refq_submitted;
 
@@ -230,6 +242,15 @@ typedef struct refq_backend_ops {
      * be NULL. timeout_ms < 0 = for ever. */
     void (*wait)(refq_backend *b, const refq_ref *ref, int64_t timeout_ms, refq_watch_cb watch,
                  refq_task_cb cb, void *arg);
+    /* A caller of a task does not wait for it any more; `caller` is the reference in the spec it
+     * submitted (a joined one's is not the task's). The last one cancels the task with that, unless
+     * hand_out() was called for it. May be repeated. The task handed to the callback shows the
+     * status that stands. */
+    void (*detach)(refq_backend *b, const refq_ref *ref, const refq_ref *caller, refq_task_cb cb,
+                   void *arg);
+    /* Somebody was given the task's reference: from now on detaching does not cancel it. May be
+     * repeated. */
+    void (*hand_out)(refq_backend *b, const refq_ref *ref, refq_task_cb cb, void *arg);
     /* Runs a failed or cancelled task again, as a new task whose reference the caller has made: a
      * repeat is harmless. The old one gets `replaced_by`. The callback's task is the new one; when
      * the old one was replaced before, the one that replaced it. REFQ_ERR_CONFLICT when the task is

@@ -64,6 +64,13 @@ REFQ_API REFQ_MUST_USE refq_err refq_client_wait(refq_client *client, const refq
 REFQ_API REFQ_MUST_USE refq_err refq_client_cancel(refq_client *client, const refq_ref *ref,
                                                    refq_task **ret_task, refq_error *err);
 
+/* See refq_backend_ops.detach and .hand_out. */
+REFQ_API REFQ_MUST_USE refq_err refq_client_detach(refq_client *client, const refq_ref *ref,
+                                                   const refq_ref *caller, refq_task **ret_task,
+                                                   refq_error *err);
+REFQ_API REFQ_MUST_USE refq_err refq_client_hand_out(refq_client *client, const refq_ref *ref,
+                                                     refq_task **ret_task, refq_error *err);
+
 /* Runs a failed or cancelled task again; see refq_backend_ops.retry. `as` (may be NULL: made here)
  * is the new task's reference: pass one of yours when you want to repeat the call safely. */
 REFQ_API REFQ_MUST_USE refq_err refq_client_retry(refq_client *client, const refq_ref *ref,

@@ -164,6 +164,7 @@ static void destroy(rqi_mem *m)
     }
     rqi_mem_index_done(&m->refs);
     rqi_mem_index_done(&m->keys);
+    rqi_mem_index_done(&m->calls);
     free((void *)m->heap);
     m->heap = NULL;
     free_events(m);
@@ -207,6 +208,8 @@ static const refq_backend_ops ops = {
     .cancel = rqi_mem_cancel,
     .is_cancelled = rqi_mem_get_status,
     .wait = rqi_mem_wait_for,
+    .detach = rqi_mem_detach_caller,
+    .hand_out = rqi_mem_hand_out,
     .retry = rqi_mem_retry,
     .list = rqi_mem_list,
     .cleanup = rqi_mem_cleanup,
@@ -317,7 +320,7 @@ static refq_err make_rest(rqi_mem *m, refq_error *err)
     m->timer = evtimer_new(m->base, rqi_mem_on_timer, m);
     m->turn = evtimer_new(m->base, on_turn, m);
     if (m->timer == NULL || m->turn == NULL || rqi_mem_index_init(&m->refs) != REFQ_OK ||
-        rqi_mem_index_init(&m->keys) != REFQ_OK) {
+        rqi_mem_index_init(&m->keys) != REFQ_OK || rqi_mem_index_init(&m->calls) != REFQ_OK) {
         return rqi_fail(err, REFQ_ERR_NOMEM, "out of memory");
     }
     return make_executor(m, err);

@@ -82,6 +82,16 @@ typedef struct rqi_mem_wait {
 
 TAILQ_HEAD(rqi_mem_waits, rqi_mem_wait);
 
+/* What identical calls have to do with a task. */
+typedef struct rqi_mem_call {
+    char digest[RQI_CALL_LEN + 1]; /* "" = nothing */
+    refq_reuse reuse;
+    rqi_mem_link by_digest;            /* linked while such calls find the task */
+    char (*callers)[REFQ_HEX_LEN + 1]; /* owned; NULL = only the first: the task's own reference */
+    size_t callers_n;
+    bool handed; /* somebody has the reference: detaching does not cancel */
+} rqi_mem_call;
+
 /* The fields of a record; PROTOCOL.md tells what they mean. Times are Unix ms, 0 = not set. */
 struct rqi_mem_task {
     refq_ref ref;
@@ -130,6 +140,7 @@ struct rqi_mem_task {
     rqi_scope scope;
     char *key; /* owned; NULL = none */
     int64_t key_until;
+    rqi_mem_call call;
     rqi_buf args;                   /* as stored: codec byte, msgpack */
     rqi_buf value;                  /* the cache entry */
     char *question;                 /* owned; NULL = it does not ask */
@@ -188,6 +199,7 @@ struct rqi_mem {
     size_t queues_n;
     rqi_mem_index refs;
     rqi_mem_index keys;
+    rqi_mem_index calls;
     rqi_mem_task **heap; /* tasks by the time something happens to them; the earliest first */
     size_t heap_n;
     size_t heap_cap;
@@ -246,6 +258,23 @@ int rqi_mem_allowed_retries(const rqi_mem_task *t);
 void rqi_mem_drop_key(rqi_mem_task *t);
 void rqi_mem_bind_key(rqi_mem_task *t);
 rqi_mem_task *rqi_mem_find_key(rqi_mem_queue *q, const char *key);
+
+/* --- memory_call.c ---------------------------------------------------------------------------- */
+
+/* The task of an identical call that this one shares; NULL when there is none. */
+rqi_mem_task *rqi_mem_call_join(rqi_mem_queue *q, const refq_spec *spec, const char *digest);
+/* From now on identical calls find it. */
+void rqi_mem_call_bind(rqi_mem_task *t, const char *digest, refq_reuse reuse);
+/* The same for one that runs an old one again, unless another one is found by now. */
+void rqi_mem_call_bind_again(rqi_mem_task *t, const rqi_mem_task *old);
+/* It is over: it is found for its result only. */
+void rqi_mem_call_end(rqi_mem_task *t);
+/* It is found no more; frees what it owns. */
+void rqi_mem_call_done(rqi_mem_task *t);
+
+void rqi_mem_detach_caller(refq_backend *b, const refq_ref *ref, const refq_ref *caller,
+                           refq_task_cb cb, void *arg);
+void rqi_mem_hand_out(refq_backend *b, const refq_ref *ref, refq_task_cb cb, void *arg);
 
 /* --- memory_time.c ---------------------------------------------------------------------------- */
 
@@ -345,6 +374,7 @@ void rqi_mem_catalog(refq_backend *b, const char *queue, const char *task, refq_
 /* memory_list.c */
 void rqi_mem_list(refq_backend *b, const refq_list_query *query, refq_list_cb cb, void *arg);
 /* memory_change.c */
+void rqi_mem_cancel_now(rqi_mem_task *t); /* it must not be over */
 void rqi_mem_cancel(refq_backend *b, const refq_ref *ref, refq_task_cb cb, void *arg);
 void rqi_mem_give_answer(refq_backend *b, const refq_ref *ref, const char *json, refq_task_cb cb,
                          void *arg);

@@ -12,6 +12,12 @@
 #define ANSWER_DEPTH 64
 
 /* Terminal at once; what runs is told to stop and keeps its slot until it has. */
+void rqi_mem_cancel_now(rqi_mem_task *t)
+{
+    rqi_mem_detach(t, RQI_STOP_CANCELLED);
+    rqi_mem_end(t, REFQ_CANCELLED, NULL, NULL);
+}
+
 void rqi_mem_cancel(refq_backend *b, const refq_ref *ref, refq_task_cb cb, void *arg)
 {
     rqi_mem *m = (rqi_mem *)b;
@@ -21,8 +27,7 @@ void rqi_mem_cancel(refq_backend *b, const refq_ref *ref, refq_task_cb cb, void 
         return;
     }
     if (!rqi_mem_is_over(t)) {
-        rqi_mem_detach(t, RQI_STOP_CANCELLED);
-        rqi_mem_end(t, REFQ_CANCELLED, NULL, NULL);
+        rqi_mem_cancel_now(t);
     }
     rqi_mem_answer_with(a, t);
 }

@@ -81,6 +81,9 @@ static rqi_mem_task *store(rqi_mem_queue *q, const refq_spec *spec, rqi_args *ar
         t->key_until = t->created_at + (spec->key_ttl_ms > 0 ? spec->key_ttl_ms : DAY_MS);
         rqi_mem_bind_key(t);
     }
+    if (args->call[0] != '\0') {
+        rqi_mem_call_bind(t, args->call, spec->reuse);
+    }
     q->ever[REFQ_PENDING]++;
     rqi_mem_enqueue(t, spec->delay_ms);
     return t;
@@ -90,6 +93,8 @@ static refq_err submit_one(rqi_mem_queue *q, const refq_spec *spec, rqi_args *ar
                            refq_submitted *ret, refq_error *err)
 {
     rqi_mem_task *t = submitted_before(q, spec);
+    rqi_mem_task *shared = t == NULL ? rqi_mem_call_join(q, spec, args->call) : NULL;
+    t = shared != NULL ? shared : t;
     bool existed = t != NULL;
     if (!existed) {
         refq_err rc = check_room(q, err);
@@ -101,7 +106,8 @@ static refq_err submit_one(rqi_mem_queue *q, const refq_spec *spec, rqi_args *ar
     if (t == NULL) {
         return rqi_fail(err, REFQ_ERR_NOMEM, "out of memory");
     }
-    *ret = (refq_submitted){.ref = t->ref, .existed = existed, .status = t->status};
+    *ret = (refq_submitted){
+        .ref = t->ref, .existed = existed, .joined = shared != NULL, .status = t->status};
     return REFQ_OK;
 }
 
@@ -204,6 +210,7 @@ static rqi_mem_task *make_again(rqi_mem_task *old, const refq_ref *as)
     memcpy(t->replaces, old->ref.hex, sizeof t->replaces);
     memcpy(old->replaced_by, as->hex, sizeof old->replaced_by);
     move_key(old, t);
+    rqi_mem_call_bind_again(t, old);
     q->ever[REFQ_PENDING]++;
     rqi_mem_enqueue(t, 0);
     return t;

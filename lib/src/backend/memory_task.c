@@ -73,6 +73,7 @@ void rqi_mem_task_free(rqi_mem_task *t)
     }
     rqi_mem_index_remove(&m->refs, &t->by_ref);
     rqi_mem_drop_key(t);
+    rqi_mem_call_done(t);
     for (unsigned i = 0; i < t->history_n; i++) {
         free(t->history[i]);
     }
@@ -176,6 +177,7 @@ void rqi_mem_end(rqi_mem_task *t, refq_status status, const char *reason, const 
         rqi_buf_done(&t->args);
     }
     q->ever[status]++;
+    rqi_mem_call_end(t);
     rqi_mem_move(t, RQI_MEM_OVER);
     rqi_mem_log_event(t);
     rqi_mem_end_waits(t, NULL);
@@ -294,6 +296,9 @@ static void add_texts(struct writer *w, const rqi_mem_task *t)
         {"reason", t->reason},
         {"replaced_by", t->replaced_by},
         {"replaces", t->replaces},
+        {"call", t->call.digest},
+        {"reuse", t->call.digest[0] != '\0' ? rqi_reuse_name(t->call.reuse) : NULL},
+        {"handed", t->call.handed ? "1" : NULL},
     };
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         add_text(w, texts[i].name, texts[i].value);

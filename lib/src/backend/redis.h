@@ -65,6 +65,9 @@ void rqi_redis_retry(refq_backend *b, const refq_ref *ref, const refq_ref *as, r
                      void *arg);
 void rqi_redis_answer(refq_backend *b, const refq_ref *ref, const char *json, refq_task_cb cb,
                       void *arg);
+void rqi_redis_detach(refq_backend *b, const refq_ref *ref, const refq_ref *caller, refq_task_cb cb,
+                      void *arg);
+void rqi_redis_hand_out(refq_backend *b, const refq_ref *ref, refq_task_cb cb, void *arg);
 /* redis_operate.c */
 void rqi_redis_cleanup(refq_backend *b, const refq_cleanup_query *query, refq_count_cb cb,
                        void *arg);

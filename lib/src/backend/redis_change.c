@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Changes that a caller makes to one task besides submitting it: retry and answer. (Cancel is in
- * redis_read.c, beside the reading it ends with.) */
+/* Changes that a caller makes to one task besides submitting it: retry, answer, detach, hand_out.
+ * (Cancel is in redis_read.c, beside the reading it ends with.) */
 #include "backend/redis.h"
 
 #include "base/error.h"
@@ -123,6 +123,47 @@ void rqi_redis_retry(refq_backend *b, const refq_ref *ref, const refq_ref *as, r
     rqi_cmd_adds(&c->r->cmd, ref->hex);
     rqi_cmd_adds(&c->r->cmd, as->hex);
     rqi_fcall_send(c->r->conn, &c->r->cmd, RQI_REPEAT, on_retried, c);
+}
+
+/* --- Detach and hand out ---------------------------------------------------------------------- */
+
+/* What the function made of it, the record says. */
+static void on_changed(void *arg, const refq_error *err, const redisReply *reply)
+{
+    struct change *c = arg;
+    (void)reply;
+    if (err != NULL) {
+        end(c, err);
+        return;
+    }
+    end_with_record(c);
+}
+
+void rqi_redis_detach(refq_backend *b, const refq_ref *ref, const refq_ref *caller, refq_task_cb cb,
+                      void *arg)
+{
+    rqi_queue *q = NULL;
+    struct change *c = begin(b, ref, cb, arg, &q);
+    if (c == NULL) {
+        return;
+    }
+    rqi_fcall_begin(&c->r->cmd, &q->keys, RQI_FN("detach"));
+    rqi_cmd_adds(&c->r->cmd, ref->hex);
+    rqi_cmd_adds(&c->r->cmd, caller->hex);
+    rqi_cmd_addi(&c->r->cmd, RQI_RECORD_TTL_MS);
+    rqi_fcall_send(c->r->conn, &c->r->cmd, RQI_REPEAT, on_changed, c);
+}
+
+void rqi_redis_hand_out(refq_backend *b, const refq_ref *ref, refq_task_cb cb, void *arg)
+{
+    rqi_queue *q = NULL;
+    struct change *c = begin(b, ref, cb, arg, &q);
+    if (c == NULL) {
+        return;
+    }
+    rqi_fcall_begin(&c->r->cmd, &q->keys, RQI_FN("hand_out"));
+    rqi_cmd_adds(&c->r->cmd, ref->hex);
+    rqi_fcall_send(c->r->conn, &c->r->cmd, RQI_REPEAT, on_changed, c);
 }
 
 /* --- Answer ----------------------------------------------------------------------------------- */

@@ -51,12 +51,11 @@ refq_err refq_client_submit(refq_client *client, const refq_spec *spec, refq_sub
     return refq_client_submit_many(client, spec, 1, ret, err);
 }
 
-/* --- Status, cancel, retry, answer, wait
- * --------------------------------------------------------------------- */
+/* --- Status, cancel, detach, hand_out, retry, answer, wait ------------------------------------ */
 
 struct query {
     const refq_ref *ref;
-    const refq_ref *as;
+    const refq_ref *as; /* retry: the new task's; detach: the caller's */
     const char *json;
     int64_t timeout_ms;
     refq_watch_cb watch;
@@ -92,6 +91,28 @@ static void start_cancel(rqi_call *call)
     struct query *q = call->arg;
     refq_backend *b = backend_of(call);
     b->ops->cancel(b, q->ref, on_task, call);
+}
+
+static void start_detach(rqi_call *call)
+{
+    struct query *q = call->arg;
+    refq_backend *b = backend_of(call);
+    if (b->ops->detach == NULL) {
+        rqi_call_unsupported(call, "detach");
+        return;
+    }
+    b->ops->detach(b, q->ref, q->as, on_task, call);
+}
+
+static void start_hand_out(rqi_call *call)
+{
+    struct query *q = call->arg;
+    refq_backend *b = backend_of(call);
+    if (b->ops->hand_out == NULL) {
+        rqi_call_unsupported(call, "hand_out");
+        return;
+    }
+    b->ops->hand_out(b, q->ref, on_task, call);
 }
 
 static void start_retry(rqi_call *call)
@@ -135,6 +156,20 @@ refq_err refq_client_cancel(refq_client *client, const refq_ref *ref, refq_task 
 {
     struct query q = {.ref = ref, .ret = ret_task};
     return rqi_call_run(client, start_cancel, &q, err);
+}
+
+refq_err refq_client_detach(refq_client *client, const refq_ref *ref, const refq_ref *caller,
+                            refq_task **ret_task, refq_error *err)
+{
+    struct query q = {.ref = ref, .as = caller, .ret = ret_task};
+    return rqi_call_run(client, start_detach, &q, err);
+}
+
+refq_err refq_client_hand_out(refq_client *client, const refq_ref *ref, refq_task **ret_task,
+                              refq_error *err)
+{
+    struct query q = {.ref = ref, .ret = ret_task};
+    return rqi_call_run(client, start_hand_out, &q, err);
 }
 
 refq_err refq_client_retry(refq_client *client, const refq_ref *ref, const refq_ref *as,

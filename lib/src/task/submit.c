@@ -49,24 +49,47 @@ static refq_err check_texts(const refq_spec *spec, refq_error *err)
     return REFQ_OK;
 }
 
+#define HEX_DIGITS "0123456789abcdef"
+
+static refq_err check_reuse(const refq_spec *spec, refq_error *err)
+{
+    if ((unsigned)spec->reuse > REFQ_REUSE_RESULT) {
+        return rqi_fail(err, REFQ_ERR_INVALID, "no such reuse: %d", (int)spec->reuse);
+    }
+    const char *call = spec->call != NULL ? spec->call : "";
+    if (spec->reuse != REFQ_REUSE_NONE &&
+        (strspn(call, HEX_DIGITS) != RQI_CALL_LEN || call[RQI_CALL_LEN] != '\0')) {
+        return rqi_fail(err, REFQ_ERR_INVALID,
+                        "reuse needs the call's digest: %d lower-case hex digits", RQI_CALL_LEN);
+    }
+    return REFQ_OK;
+}
+
+/* Everything but the arguments. */
+static refq_err check_rest(const refq_spec *spec, refq_error *err)
+{
+    refq_err rc = check_times(spec, err);
+    if (rc == REFQ_OK) {
+        rc = check_texts(spec, err);
+    }
+    if (rc == REFQ_OK) {
+        rc = rqi_scope_check(spec->scope, err);
+    }
+    return rc == REFQ_OK ? check_reuse(spec, err) : rc;
+}
+
 refq_err rqi_submit_check(const refq_spec *spec, rqi_args *ret, refq_error *err)
 {
     const char *json = spec->args != NULL ? spec->args : "{}";
     refq_err rc = refq_queue_check(spec->ref.queue, err);
-    if (rc == REFQ_OK && strspn(spec->ref.hex, "0123456789abcdef") != REFQ_HEX_LEN) {
+    if (rc == REFQ_OK && strspn(spec->ref.hex, HEX_DIGITS) != REFQ_HEX_LEN) {
         rc = rqi_fail(err, REFQ_ERR_INVALID, "a spec needs a reference made by refq_ref_make()");
     }
     if (rc == REFQ_OK) {
         rc = refq_name_check(spec->task != NULL ? spec->task : "", err);
     }
     if (rc == REFQ_OK) {
-        rc = check_times(spec, err);
-    }
-    if (rc == REFQ_OK) {
-        rc = check_texts(spec, err);
-    }
-    if (rc == REFQ_OK) {
-        rc = rqi_scope_check(spec->scope, err);
+        rc = check_rest(spec, err);
     }
     if (rc != REFQ_OK) {
         return rc;
@@ -82,8 +105,16 @@ refq_err rqi_submit_check(const refq_spec *spec, rqi_args *ret, refq_error *err)
         return rc;
     }
     rqi_args_preview(json, strlen(json), args.preview, sizeof args.preview);
+    if (spec->reuse != REFQ_REUSE_NONE) {
+        memcpy(args.call, spec->call, RQI_CALL_LEN);
+    }
     *ret = args;
     return REFQ_OK;
+}
+
+const char *rqi_reuse_name(refq_reuse reuse)
+{
+    return reuse == REFQ_REUSE_RESULT ? "result" : "in_flight";
 }
 
 void rqi_args_done(rqi_args *args)
@@ -125,6 +156,8 @@ static int add_pairs(rqi_cmd *cmd, const refq_spec *spec, const rqi_args *args)
         {"max_retries", NULL, retries, spec->max_retries != 0},
         {"start_within", NULL, spec->start_within_ms, spec->start_within_ms > 0},
         {"traceparent", spec->traceparent, 0, spec->traceparent != NULL},
+        {"call", args->call, 0, args->call[0] != '\0'},
+        {"reuse", rqi_reuse_name(spec->reuse), 0, args->call[0] != '\0'},
     };
     int n = 0;
     for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
@@ -164,7 +197,8 @@ refq_err rqi_submit_read(rqi_cursor *cur, const refq_spec *spec, refq_submitted 
     const char *hex = rqi_next_str(cur);
     const char *how = rqi_next_str(cur);
     const char *status = rqi_next_str(cur);
-    refq_submitted done = {.ref = spec->ref, .existed = strcmp(how, "new") != 0};
+    refq_submitted done = {
+        .ref = spec->ref, .existed = strcmp(how, "new") != 0, .joined = strcmp(how, "joined") == 0};
     if (cur->bad || strlen(hex) != REFQ_HEX_LEN ||
         refq_status_parse(status, &done.status) != REFQ_OK) {
         return rqi_reply_unexpected(err, "submit");

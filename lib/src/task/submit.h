@@ -11,18 +11,23 @@
 
 #define RQI_SUBMIT_MAX   128               /* tasks in one call: MAX_ITEMS of common.lua */
 #define RQI_SUBMIT_BYTES ((size_t)4 << 20) /* arguments in one call, unless one task has more */
+#define RQI_CALL_LEN     32                /* hex digits of a call's digest */
 #define RQI_ARGS_IN_HASH 64                /* bytes that keep Redis' compact hash encoding */
 
 /* What a check makes of a spec. */
 typedef struct rqi_args {
     rqi_buf stored; /* the arguments: a codec byte ('m' = msgpack), then the bytes */
     char preview[RQI_ARGS_IN_HASH + 1];
-    rqi_scope scope; /* a copy */
+    rqi_scope scope;             /* a copy */
+    char call[RQI_CALL_LEN + 1]; /* "" = identical calls do not matter */
 } rqi_args;
 
 /* Checks everything about a spec and encodes its arguments. Free with rqi_args_done(). */
 refq_err rqi_submit_check(const refq_spec *spec, rqi_args *ret, refq_error *err);
 void rqi_args_done(rqi_args *args);
+
+/* The word of a record; not for REFQ_REUSE_NONE. */
+const char *rqi_reuse_name(refq_reuse reuse);
 
 /* Adds one task to a command begun with RQI_FN("submit") and the count. All are borrowed until the
  * command is encoded. */

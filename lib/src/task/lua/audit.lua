@@ -41,6 +41,24 @@ local function on_shelf(P, t, hex)
   return call('LPOS', shelf_key(P, t.task or '', lane_of(t.lane)), hex)
 end
 
+-- An identical call has to find a live task that says so, and a finished one only for its result.
+local function check_ties(P, hex, t, say)
+  local key = t.call and P .. 'call:' .. t.call
+  if not key then return end
+  local found = redis.pcall('GET', key) == hex
+  if is_live(t.status) then
+    if not t.ties then say('can be joined, but does not say that something hangs on it') end
+    if not found then say('can be joined, but is not found by its call') end
+  elseif found and (t.status ~= 'complete' or t.reuse ~= 'result') then
+    say('is over, but is still found by its call')
+  elseif found and call('PTTL', key) < 0 then
+    say('is over, but its call is never forgotten')
+  end
+  if not is_live(t.status) and call('EXISTS', P .. 'callers:' .. hex) == 1 then
+    say('is over, but still has callers')
+  end
+end
+
 local check = {}
 
 function check.pending(P, hex, t, say)
@@ -103,6 +121,7 @@ local function check_record(P, hex, say, place)
   else
     say('has no status that is one')
   end
+  check_ties(P, hex, t, say)
   if t.status ~= 'complete' and t.args_len and call('EXISTS', P .. 'args:' .. hex) == 0 then
     say('has lost its arguments')
   end

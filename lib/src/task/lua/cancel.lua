@@ -19,7 +19,7 @@ local function cancel(keys, argv)
   local P, hex, ttl = prefix_of(keys[1]), argv[1], tonumber(argv[2])
   local key = P .. 'task:' .. hex
   local task = read_fields(key, { 'status', 'lane', 'entry', 'worker', 'watched', 'marks', 'start_by',
-    'held' })
+    'held', 'ties' })
   if not task.status then return { 'none', '' } end
   if task.status ~= 'pending' and task.status ~= 'processing' then
     return { 'already', task.status }
@@ -34,7 +34,7 @@ local function cancel(keys, argv)
   if task.marks or task.start_by then unmark(P, hex, task.worker) end
   call('HSET', key, 'status', 'cancelled', 'completed_at', batch.now)
   call('HDEL', key, 'due_at', 'start_by', 'held')
-  end_task(batch, hex, 'cancelled', ttl)
+  end_task(batch, hex, 'cancelled', ttl, task.ties)
   expire_extras(P, hex, ttl)
   count(batch, task.status, -1)
   if task.watched then notify(P, hex, 'cancelled', true) end

@@ -27,6 +27,9 @@ local EVENTS_MAX = 1000        -- entries of the event log, about, when meta.eve
 local LANE_ORDER = { 'high', 'normal', 'low' }
 local LANES = { high = true, normal = true, low = true }
 
+-- Filled in by ties.lua. (A chunk may have 200 locals; what comes in groups is therefore in tables.)
+local ties = {}
+
 -- While a library loads, redis.call does not exist; a local is faster than the table at every call.
 local call
 
@@ -278,14 +281,15 @@ local function sweep_index(P, name, before, n)
 end
 
 -- What every terminal state does. Its own fields, the counter of the state it leaves and what hangs on
--- the record are the caller's business.
-local function end_task(batch, hex, status, ttl)
+-- the record are the caller's business. tied: the record's field `ties`.
+local function end_task(batch, hex, status, ttl, tied, value_ttl)
   call('PEXPIRE', batch.P .. 'task:' .. hex, ttl)
   local terminal = batch.terminal
   local n = #terminal
   terminal[n + 1], terminal[n + 2] = batch.now_text, hex
   count(batch, status, 1)
   log_event(batch, status, hex)
+  if tied then pcall(ties.cut, batch, hex, status, value_ttl) end
 end
 
 -- What hangs on a task's record gets the record's time to live.
@@ -304,7 +308,7 @@ local function end_failed(batch, hex, from, reason, short, fields)
     fields[#fields + 1] = value
   end
   call('HSET', P .. 'task:' .. hex, unpack(fields))
-  end_task(batch, hex, 'failed', ttl)
+  end_task(batch, hex, 'failed', ttl, call('HGET', P .. 'task:' .. hex, 'ties'))
   count(batch, from, -1)
   expire_extras(P, hex, ttl)
   batch.dead[#batch.dead + 1] = batch.now_text

@@ -51,7 +51,7 @@ function report.ok(batch, argv, at, task)
   end
   call('HSET', P .. 'task:' .. hex, 'status', 'complete', 'completed_at', batch.now_text,
     'expires_at', life.expires_at)
-  end_task(batch, hex, 'complete', life.record)
+  end_task(batch, hex, 'complete', life.record, task[9], ttl)
   count(batch, 'processing', -1)
   if task[5] then call('UNLINK', P .. 'args:' .. hex) end
   local history = argv[at + 7]
@@ -182,7 +182,7 @@ end
 local function apply(batch, worker, argv, at)
   local P, hex, entry, op = batch.P, argv[at + 1], argv[at + 2], argv[at + 3]
   local task = call('HMGET', P .. 'task:' .. hex, 'status', 'entry', 'lane', 'watched', 'args_len',
-    'failures', 'worker', 'marks')
+    'failures', 'worker', 'marks', 'ties')
   -- The entry is the fence. The worker is compared too, because a server that lost its last second may
   -- deliver the same entry again, to somebody else.
   local own = task[1] == 'processing' and task[2] == entry and task[7] == worker

@@ -45,7 +45,8 @@ end
 
 local function retry(keys, argv)
   local P, hex, new = prefix_of(keys[1]), argv[1], argv[2]
-  local old = read_fields(P .. 'task:' .. hex, { 'status', 'lane', 'replaced_by', unpack(INHERITED) })
+  local old = read_fields(P .. 'task:' .. hex, { 'status', 'lane', 'replaced_by', 'call', 'reuse',
+    unpack(INHERITED) })
   local refused = refuse_retry(P, hex, old)
   if refused then return refused end
   local meta = read_fields(keys[1], RETRY_META)
@@ -58,6 +59,7 @@ local function retry(keys, argv)
   fields[#fields + 1], fields[#fields + 2] = 'entry', entry
   call('HSET', P .. 'task:' .. new, unpack(fields))
   copy_extras(P, old, hex, new)
+  if old.call then ties.bind_again(P, new, old.call, old.reuse) end
   local within = tonumber(old.start_within)
   if within then
     call('HSET', P .. 'task:' .. new, 'start_by', text_of(batch.now + within))

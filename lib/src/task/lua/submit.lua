@@ -2,27 +2,44 @@
 -- KEYS  1 refq:{q}:meta
 -- ARGV  1 n, then for each task 8 values: hex task lane delay_ms key key_ttl_ms args k, and k pairs of
 --       further fields of its record (timeout_ms max_retries traceparent args_preview start_within
---       namespace owner session policy actor actor_session)
+--       namespace owner session policy actor actor_session call reuse)
 --       start_within: ms from when it could start; a task that has not started by then has failed
+--       call: digest of the call (32 hex digits) by which identical ones find the task, reuse: in_flight |
+--       result (also when it is complete, as long as its result lives); only together
 --       delay_ms '0' = none, key '' = none; args: codec byte and bytes (no arguments: an empty map)
 -- REPLY flat, for each task: hex how status
 --       how: new | same (this id was submitted before) | key (its idempotency key was: hex is that
---       task's) | full (max_pending reached; nothing was stored)
+--       task's) | joined (an identical call's task is shared: hex is that task's) | full (max_pending
+--       reached; nothing was stored)
 -- Refused by Redis when memory is full (no allow-oom), so that nothing is half accepted.
 
 local HASH_VALUE_MAX = 64 -- a longer value would cost the record its compact encoding
 local EXTRA_OF_SUBMIT = { timeout_ms = true, max_retries = true, traceparent = true,
   start_within = true, namespace = true, owner = true, session = true, policy = true, actor = true,
-  actor_session = true }
+  actor_session = true, call = true, reuse = true }
 
-local function submitted_before(P, hex, key)
+-- Those further fields of a task that plain ones lack, by name; nil when it has none.
+local function read_extras(argv, at)
+  local extras
+  for i = at + 9, at + 7 + 2 * tonumber(argv[at + 8]), 2 do
+    if EXTRA_OF_SUBMIT[argv[i]] then
+      extras = extras or {}
+      extras[argv[i]] = argv[i + 1]
+    end
+  end
+  return extras
+end
+
+local function submitted_before(batch, hex, key, extras)
+  local P = batch.P
   local status = call('HGET', P .. 'task:' .. hex, 'status')
   if status then return hex, 'same', status end
-  if key == '' then return nil end
-  local other = call('GET', P .. 'key:' .. key)
+  local other = key ~= '' and call('GET', P .. 'key:' .. key)
   status = other and call('HGET', P .. 'task:' .. other, 'status')
   if status then return other, 'key', status end
-  return nil
+  if not (extras and extras.call) then return nil end
+  other, status = ties.join(batch, extras.call, extras.reuse, hex)
+  return other, 'joined', status
 end
 
 -- Puts the arguments where they belong; returns the field of the record that tells of them.
@@ -32,24 +49,22 @@ local function store_args(P, hex, args)
   return 'args_len', tostring(#args)
 end
 
--- The time by which a task has to have started; nil when it may wait for ever.
-local function start_by(batch, argv, at, k)
-  for i = at + 9, at + 7 + 2 * k, 2 do
-    if argv[i] == 'start_within' then
-      return batch.now + tonumber(argv[at + 4]) + (tonumber(argv[i + 1]) or 0)
-    end
+-- What the further fields of a stored task bring along.
+local function store_extras(batch, hex, delay, extras)
+  local P = batch.P
+  if extras.start_within then
+    local by = text_of(batch.now + delay + (tonumber(extras.start_within) or 0))
+    call('HSET', P .. 'task:' .. hex, 'start_by', by)
+    call('ZADD', P .. 'deadlines', by, hex)
   end
-  return nil
+  if extras.call then ties.bind(P, hex, extras.call) end
 end
 
 -- One task, whose values start behind argv[at] and whose k pairs start behind argv[at + 8]. False, with
 -- nothing stored, when its lane's place is taken by a foreign key.
-local function store_new(batch, argv, at, k)
+local function store_new(batch, argv, at, extras)
   local P, hex, lane, key = batch.P, argv[at + 1], argv[at + 3], argv[at + 5]
-  local extra = #argv[at + 7] > HASH_VALUE_MAX
-  for i = at + 9, at + 7 + 2 * k, 2 do
-    extra = extra or EXTRA_OF_SUBMIT[argv[i]] or false
-  end
+  local extra = extras ~= nil or #argv[at + 7] > HASH_VALUE_MAX
   local where, place = 'entry', nil
   local delay = tonumber(argv[at + 4])
   if delay > 0 then
@@ -64,16 +79,12 @@ local function store_new(batch, argv, at, k)
   local args_name, args_value = store_args(P, hex, argv[at + 7])
   call('HSET', P .. 'task:' .. hex, 'status', 'pending', 'task', argv[at + 2], 'lane', lane,
     'attempt', '0', 'created_at', batch.now_text, 'v', '1', args_name, args_value, where, place,
-    unpack(argv, at + 9, at + 8 + 2 * k))
+    unpack(argv, at + 9, at + 8 + 2 * tonumber(argv[at + 8])))
   if key ~= '' then
     call('HSET', P .. 'task:' .. hex, 'key', key)
     call('SET', P .. 'key:' .. key, hex, 'PX', argv[at + 6])
   end
-  local by = extra and start_by(batch, argv, at, k)
-  if by then
-    call('HSET', P .. 'task:' .. hex, 'start_by', text_of(by))
-    call('ZADD', P .. 'deadlines', text_of(by), hex)
-  end
+  if extras then store_extras(batch, hex, delay, extras) end
   log_event(batch, 'pending', hex)
   return true
 end
@@ -115,7 +126,8 @@ local function submit(keys, argv)
   local room = max_pending and max_pending - (tonumber(meta.pending) or 0)
   local lanes, reply, stored, broken = meta.lanes or '', {}, 0, nil
   for i, at in ipairs(places) do
-    local good, hex, how, status = pcall(submitted_before, P, argv[at + 1], argv[at + 5])
+    local extras = read_extras(argv, at)
+    local good, hex, how, status = pcall(submitted_before, batch, argv[at + 1], argv[at + 5], extras)
     if not good then
       broken = redis.error_reply('WRONGTYPE the record or the idempotency key of task ' .. argv[at + 1] ..
         ' in ' .. P .. ' is taken by a foreign key')
@@ -124,7 +136,7 @@ local function submit(keys, argv)
       hex, how, status = argv[at + 1], 'new', 'pending'
       if room and stored >= room then
         how = 'full'
-      elseif store_new(batch, argv, at, tonumber(argv[at + 8])) then
+      elseif store_new(batch, argv, at, extras) then
         lanes = remember_lane(P, lanes, argv[at + 3])
         stored = stored + 1
       else

@@ -10,7 +10,7 @@
 -- Removes one finished task with all that hangs on it; false when it is not finished or not meant.
 local function remove_task(P, hex, status, name, entry_prefix)
   local key = P .. 'task:' .. hex
-  local task = read_fields(key, { 'status', 'task', 'key' })
+  local task = read_fields(key, { 'status', 'task', 'key', 'call' })
   if task.status == 'pending' or task.status == 'processing' then return false end
   if task.status and ((status ~= '' and task.status ~= status) or (name ~= '' and task.task ~= name)) then
     return false
@@ -20,6 +20,7 @@ local function remove_task(P, hex, status, name, entry_prefix)
   if task.key and call('GET', P .. 'key:' .. task.key) == hex then
     call('DEL', P .. 'key:' .. task.key)
   end
+  if task.call then ties.unbind(P, hex, task.call) end
   call('ZREM', P .. 'terminal', hex)
   call('ZREM', P .. 'dead', hex)
   return task.status ~= nil
