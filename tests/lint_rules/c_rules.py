@@ -15,6 +15,7 @@ MAY_INCLUDE = {
     'json': 'base',
     'codec': 'base json',
     'redis': 'base codec',
+    'schema': 'base codec',
     'task': 'base codec redis',
     'preview': 'base json',
     'cache': 'base json codec redis task preview',

@@ -53,6 +53,8 @@ PATH = re.compile(r'(?<![\w.)}\]>/$*%?+\\-])(?<![A-Z] ")(?<!\w["\x27])/([A-Za-z]
 # Folders that every machine has, and names that are clearly invented.
 PLACES = set('bin dev etc lib lib64 opt proc run sbin srv sys usr var'.split())
 INVENTED = set('absolute folder no nonexistent path p some src'.split())
+# How JSON pointers begin here, which look the same.
+POINTERS = set('anyOf const definitions dependencies pages properties'.split())
 TEMPORARY = ('refq', 'ut_', 'it_', 'st_', 'fz_', 'rqt', '...')
 
 HOST = re.compile(r'\b((10|192\.168|172\.(1[6-9]|2\d|3[01]))(\.\d{1,3}){2,3}|[\w-]+\.(internal|intranet|corp|lan))\b')
@@ -66,7 +68,7 @@ def machine(tree):
             for match in PATH.finditer(line):
                 top, rest = match.groups()
                 temporary = top == 'tmp' and (not rest or rest.startswith(TEMPORARY))
-                if top not in PLACES | INVENTED and not temporary:
+                if top not in PLACES | INVENTED | POINTERS and not temporary:
                     yield (file.path, number, f'{match.group(0)} is a path of one machine; take it '
                            'from an option, TMPDIR or the source tree')
             host = HOST.search(line)

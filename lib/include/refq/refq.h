@@ -25,6 +25,7 @@
 #include <refq/memory.h>
 #include <refq/plugin.h>
 #include <refq/preview.h>
+#include <refq/schema.h>
 #include <refq/task.h>
 #include <refq/version.h>
 #include <refq/work.h>
