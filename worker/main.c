@@ -61,6 +61,7 @@ static const int exit_codes[] = {
     [REFQ_ERR_UNSUPPORTED] = EX_USAGE,
     [REFQ_ERR_NOMEM] = EX_SOFTWARE,
     [REFQ_ERR_INTERNAL] = EX_SOFTWARE,
+    [REFQ_ERR_DENIED] = EX_NOPERM,
 };
 
 static int exit_code_of(refq_err e)

@@ -33,6 +33,7 @@ static const int codes[] = {
     [REFQ_ERR_UNSUPPORTED] = EX_UNAVAILABLE,
     [REFQ_ERR_NOMEM] = EX_OSERR,
     [REFQ_ERR_INTERNAL] = EX_SOFTWARE,
+    [REFQ_ERR_DENIED] = EX_NOPERM,
 };
 
 int cli_exit_code(refq_err err)

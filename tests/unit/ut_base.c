@@ -397,7 +397,7 @@ END_TEST
 
 START_TEST(error_names)
 {
-    for (int code = REFQ_OK; code <= REFQ_ERR_INTERNAL; code++) {
+    for (int code = REFQ_OK; code <= REFQ_ERR_DENIED; code++) {
         ck_assert_str_ne(refq_strerror((refq_err)code), "unknown");
     }
     ck_assert_str_eq(refq_strerror(REFQ_ERR_TIMEOUT), "timeout");
@@ -406,6 +406,7 @@ START_TEST(error_names)
     ck_assert_int_eq(refq_err_retryable(REFQ_OK), 0);
     ck_assert_int_eq(refq_err_retryable(REFQ_ERR_CLOSED), 1);
     ck_assert_int_eq(refq_err_retryable(REFQ_ERR_INVALID), 0);
+    ck_assert_int_eq(refq_err_retryable(REFQ_ERR_DENIED), 0);
 }
 END_TEST
 

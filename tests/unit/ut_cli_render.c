@@ -424,13 +424,14 @@ START_TEST(errors_have_their_exit_status)
     ck_assert_int_eq(cli_exit_code(REFQ_ERR_VERSION), 69);
     ck_assert_int_eq(cli_exit_code(REFQ_ERR_FULL), 75);
     ck_assert_int_eq(cli_exit_code(REFQ_ERR_AUTH), 77);
+    ck_assert_int_eq(cli_exit_code(REFQ_ERR_DENIED), 77);
     ck_assert_int_eq(cli_exit_code(REFQ_ERR_CONFLICT), 1);
 }
 END_TEST
 
 START_TEST(no_error_exits_as_success)
 {
-    for (int e = REFQ_OK + 1; e <= REFQ_ERR_INTERNAL + 1; e++) {
+    for (int e = REFQ_OK + 1; e <= REFQ_ERR_DENIED + 1; e++) {
         ck_assert_int_ne(cli_exit_code((refq_err)e), 0);
     }
 }

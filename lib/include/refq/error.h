@@ -32,7 +32,8 @@ typedef enum refq_err {
     REFQ_ERR_INVALID,     /* the input is malformed */
     REFQ_ERR_UNSUPPORTED, /* this backend or build does not offer it */
     REFQ_ERR_NOMEM,       /* out of memory in this process */
-    REFQ_ERR_INTERNAL     /* a bug in refq */
+    REFQ_ERR_INTERNAL,    /* a bug in refq */
+    REFQ_ERR_DENIED       /* the policy or the namespace does not let this actor */
 } refq_err;
 
 /* Where a failure is explained. `text` is always terminated; empty when code is REFQ_OK. */

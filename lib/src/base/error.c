@@ -25,6 +25,7 @@ static const struct {
     [REFQ_ERR_UNSUPPORTED] = {"unsupported", 0},
     [REFQ_ERR_NOMEM] = {"out of memory", 1},
     [REFQ_ERR_INTERNAL] = {"internal", 0},
+    [REFQ_ERR_DENIED] = {"denied", 0},
 };
 
 static int known(refq_err code)
