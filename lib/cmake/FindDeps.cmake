@@ -4,7 +4,7 @@ find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
 
 set(REFQ_PC_MODULES hiredis libevent_core libevent_extra libevent_openssl openssl jansson
-  libsodium libpcre2-8)
+  libsodium libpcre2-8 sqlite3)
 foreach(module IN LISTS REFQ_PC_MODULES)
   pkg_check_modules(PC_${module} IMPORTED_TARGET ${module})
   if(NOT PC_${module}_FOUND)

@@ -118,7 +118,8 @@ typedef struct refq_store_ops {
     /* *ret_n: how many there were. */
     refq_err (*remove)(refq_store *s, const char *const *ref_ids, size_t n, size_t *ret_n,
                        refq_error *err);
-    /* True when get() would give an entry. NULL: get() is called. */
+    /* Whether there is one, which may still prove to be none when it is read. NULL: get() is
+     * called. */
     refq_err (*exists)(refq_store *s, const char *ref_id, bool *ret, refq_error *err);
     refq_err (*scan)(refq_store *s, const refq_store_query *query, refq_store_page *ret,
                      refq_error *err);

@@ -173,6 +173,7 @@ static const struct {
     bool whole; /* the opener reads the scheme, too */
 } kinds[] = {
     {"memory:", rqi_store_memory_open, false},
+    {"sqlite:", rqi_store_sqlite_open, false},
     {"redis://", rqi_store_redis_open, true},
     {"rediss://", rqi_store_redis_open, true},
     {"unix://", rqi_store_redis_open, true},
