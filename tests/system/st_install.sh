@@ -94,7 +94,8 @@ check_symbols() {
     others=$(nm -D --defined-only "$prefix"/lib*/librefq.so | awk '{print $NF}' |
         grep -v -e '^refq_[a-z0-9_]*$' -e '^__\(odr_\)\{0,1\}[a-z]*san[._]' || true)
     [[ -z $others ]] || fail "librefq.so exports more than refq_*: ${others//$'\n'/ }"
-    nm -D --defined-only "$prefix"/lib*/librefq.so | grep -q ' refq_client_open$' ||
+    # To its end, unlike grep -q: nm would die of the closed pipe, and fail the pipeline.
+    nm -D --defined-only "$prefix"/lib*/librefq.so | grep ' refq_client_open$' >/dev/null ||
         fail "librefq.so does not export refq_client_open"
     echo "ok: librefq.so exports refq_* only"
 }
