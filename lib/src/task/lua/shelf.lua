@@ -139,7 +139,7 @@ end
 -- it has waited so for the grace period.
 local function tidy_task(batch, key, lane, hex, grace)
   local record = batch.P .. 'task:' .. hex
-  local t = read_fields(record, { 'status', 'entry', 'held', 'unknown_since', 'watched' })
+  local t = read_fields(record, { 'status', 'entry', 'held', 'unknown_since', 'watched', 'start_by' })
   if t.status ~= 'pending' or not t.held then
     call('LREM', key, 1, hex)
   elseif not grace then
@@ -148,7 +148,8 @@ local function tidy_task(batch, key, lane, hex, grace)
     call('HSET', record, 'unknown_since', batch.now_text)
   elseif batch.now - (tonumber(t.unknown_since) or 0) >= grace then
     call('LREM', key, 1, hex)
-    call('HDEL', record, 'held')
+    call('HDEL', record, 'held', 'start_by')
+    if t.start_by then redis.pcall('ZREM', batch.P .. 'deadlines', hex) end
     ack(batch, lane, t.entry)
     end_failed(batch, hex, 'pending', 'unknown_handler', 'no worker offers this task')
     if t.watched then notify(batch.P, hex, 'failed', true) end
