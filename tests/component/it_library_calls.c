@@ -3,9 +3,11 @@
 #include "support/library.h"
 #include "support/redis_fixture.h"
 
+#include "task/library_name.h"
 #include "task/scope.h"
 
 #include <check.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -384,6 +386,220 @@ START_TEST(callers_beyond_the_bound_keep_the_task_from_being_cancelled)
 }
 END_TEST
 
+/* --- Waiting for others ----------------------------------------------------------------------- */
+
+static void queue_after(int n, const char *after)
+{
+    freeReplyObject(
+        rqt_fcall("submit 1 %s echo normal 0 %s 60000 m\x80 1 after %s", rqt_hex(n), "", after));
+}
+
+static const char *ref_of(int n)
+{
+    static char text[64];
+    (void)snprintf(text, sizeof text, "docs:%s", rqt_hex(n));
+    return text;
+}
+
+static bool is_follower(int n, int of)
+{
+    return rqt_redis_int("SISMEMBER refq:{docs}:followers:%s docs:%s", rqt_hex(of), rqt_hex(n)) ==
+           1;
+}
+
+static void expect_none_to_claim(void)
+{
+    ck_assert_int_eq(rqt_claim_some("a1", 4, "-").n, 0);
+}
+
+START_TEST(the_end_of_one_makes_what_waits_for_it_due)
+{
+    rqt_queue_task(1, "echo", "normal", 0, "");
+    queue_after(2, ref_of(1));
+    ck_assert(is_follower(2, 1));
+    ck_assert(rqt_redis_int("PTTL refq:{docs}:followers:%s", rqt_hex(1)) > 0);
+    rqt_claim c = claim_one();
+    ck_assert_str_eq(c.hex, rqt_hex(1));
+    expect_none_to_claim();
+    finish_ok(&c, "60000");
+    c = claim_one();
+    ck_assert_str_eq(c.hex, rqt_hex(2));
+    ck_assert_int_eq(c.attempt, 1);
+    ck_assert_str_eq(rqt_record(2, "after"), "");
+}
+END_TEST
+
+START_TEST(whatever_ends_it_what_waits_goes_on)
+{
+    char before[32];
+    rqt_queue_task(1, "echo", "normal", 0, "start_within 900000");
+    queue_after(4, ref_of(1));
+    (void)snprintf(before, sizeof before, "%s", rqt_record(4, "due_at"));
+    ends[_i].end();
+    ck_assert_str_eq(rqt_record(1, "reason"), ends[_i].reason);
+    ck_assert_int_eq(rqt_redis_int("EXISTS refq:{docs}:followers:%s", rqt_hex(1)), 0);
+    ck_assert_str_ne(rqt_record(4, "due_at"), before);
+    ck_assert_str_eq(claim_one().hex, rqt_hex(4));
+}
+END_TEST
+
+START_TEST(one_submit_may_bring_both)
+{
+    freeReplyObject(rqt_fcall("submit 2 %s echo normal 0 %s 60000 m\x80 0 "
+                              "%s echo normal 0 %s 60000 m\x80 1 after %s",
+                              rqt_hex(1), "", rqt_hex(2), "", ref_of(1)));
+    ck_assert(is_follower(2, 1));
+    rqt_claim c = claim_one();
+    finish_ok(&c, "60000");
+    ck_assert_str_eq(claim_one().hex, rqt_hex(2));
+}
+END_TEST
+
+START_TEST(a_submit_after_the_end_does_not_wait)
+{
+    rqt_queue_task(1, "echo", "normal", 0, "");
+    rqt_claim c = claim_one();
+    finish_ok(&c, "60000");
+    queue_after(2, ref_of(1));
+    ck_assert_str_eq(rqt_record(2, "after"), "");
+    ck_assert_str_eq(claim_one().hex, rqt_hex(2));
+}
+END_TEST
+
+START_TEST(a_lost_wake_up_mends_itself)
+{
+    rqt_queue_task(1, "echo", "normal", 0, "");
+    queue_after(2, ref_of(1));
+    rqt_claim c = claim_one();
+    rqt_redis_do("DEL refq:{docs}:followers:%s", rqt_hex(1));
+    rqt_pass_time(60001);
+    expect_none_to_claim();
+    ck_assert(is_follower(2, 1));
+    rqt_redis_do("DEL refq:{docs}:followers:%s", rqt_hex(1));
+    finish_ok(&c, "120000");
+    expect_none_to_claim();
+    rqt_pass_time(60001);
+    ck_assert_str_eq(claim_one().hex, rqt_hex(2));
+    rqt_pass_time(-120002);
+}
+END_TEST
+
+START_TEST(an_attempt_without_its_input_is_parked)
+{
+    rqt_queue_task(1, "echo", "normal", 3600000, "");
+    rqt_queue_task(2, "echo", "normal", 0, "start_within 900000 max_retries 0");
+    rqt_claim c = claim_one();
+    ck_assert_str_eq(rqt_report("a1", &c, "park %s", ref_of(1)), "ok");
+    ck_assert_str_eq(rqt_report("a1", &c, "park %s", ref_of(1)), "stale");
+    ck_assert_str_eq(rqt_record(2, "after"), ref_of(1));
+    ck_assert_str_eq(rqt_record(2, "attempt"), "0");
+    ck_assert_str_eq(rqt_record(2, "failures"), "");
+    ck_assert_str_eq(rqt_record(2, "releases"), "");
+    ck_assert_int_eq(rqt_redis_int("ZCARD refq:{docs}:deadlines"), 1);
+    expect_none_to_claim();
+    freeReplyObject(rqt_fcall("cancel %s 60000", rqt_hex(1)));
+    c = claim_one();
+    ck_assert_str_eq(c.hex, rqt_hex(2));
+    ck_assert_int_eq(c.attempt, 1);
+}
+END_TEST
+
+START_TEST(who_asks_to_be_parked_for_what_has_ended_is_queued)
+{
+    rqt_queue_task(1, "echo", "normal", 0, "");
+    rqt_claim c = claim_one();
+    ck_assert_str_eq(rqt_report("a1", &c, "park %s", "docs:no-reference"), "ok");
+    c = claim_one();
+    ck_assert_str_eq(rqt_report("a1", &c, "park %s", ref_of(1)), "ok");
+    ck_assert_str_eq(rqt_record(1, "after"), "");
+    c = claim_one();
+    freeReplyObject(rqt_fcall("cancel %s 60000", rqt_hex(1)));
+    ck_assert_str_eq(rqt_report("a1", &c, "park %s", ref_of(2)), "stale");
+}
+END_TEST
+
+START_TEST(only_the_first_64_are_waited_for)
+{
+    char after[65 * 40] = "";
+    rqt_queue_task(1, "echo", "normal", 3600000, "");
+    for (int i = 0; i < 65; i++) {
+        size_t at = strlen(after);
+        (void)snprintf(after + at, sizeof after - at, "%sdocs:%s", i > 0 ? " " : "",
+                       rqt_hex(i < 64 ? 100 + i : 1));
+    }
+    queue_after(2, after);
+    ck_assert_str_eq(claim_one().hex, rqt_hex(2));
+}
+END_TEST
+
+START_TEST(more_than_the_bound_find_out_by_themselves)
+{
+    rqt_queue_task(1, "echo", "normal", 3600000, "");
+    for (int i = 0; i < 1024; i++) {
+        rqt_redis_do("SADD refq:{docs}:followers:%s docs:%s", rqt_hex(1), rqt_hex(5000 + i));
+    }
+    queue_after(2, ref_of(1));
+    ck_assert(!is_follower(2, 1));
+    freeReplyObject(rqt_fcall("cancel %s 60000", rqt_hex(1)));
+    expect_none_to_claim();
+    rqt_pass_time(60001);
+    ck_assert_str_eq(claim_one().hex, rqt_hex(2));
+    rqt_pass_time(-60001);
+}
+END_TEST
+
+/* The other queue is looked at with plain commands, for the helpers are for the queue docs. */
+START_TEST(those_of_another_queue_can_be_waited_for)
+{
+    rqt_queue_task(1, "echo", "normal", 0, "");
+    freeReplyObject(rqt_redis("FCALL " RQI_LIBRARY_NAME "_submit 1 refq:{other}:meta 1 %s echo "
+                              "normal 0 %s 60000 m\x80 1 after %s",
+                              rqt_hex(2), "", ref_of(1)));
+    rqt_redis_do("SADD refq:{other}:parked b2");
+    rqt_redis_do("HSET refq:{other}:meta clock_offset -1000000");
+    long long before = rqt_redis_int("ZSCORE refq:{other}:due %s", rqt_hex(2));
+    rqt_claim c = claim_one();
+    finish_ok(&c, "60000");
+    long long due = rqt_redis_int("ZSCORE refq:{other}:due %s", rqt_hex(2));
+    ck_assert(due > 0 && due <= before - 1000000);
+    ck_assert_int_eq(rqt_redis_int("LLEN refq:{other}:bell"), 1);
+    ck_assert_int_eq(rqt_redis_int("LLEN refq:{docs}:bell"), 0);
+    rqt_redis_do("DEL refq:{other}:parked refq:{other}:bell");
+}
+END_TEST
+
+START_TEST(foreign_keys_cost_no_more_than_a_wake_up)
+{
+    rqt_queue_task(1, "echo", "normal", 0, "");
+    rqt_redis_do("SET refq:{docs}:followers:%s foreign PX 600000", rqt_hex(1));
+    queue_after(2, ref_of(1));
+    rqt_claim c = claim_one();
+    finish_ok(&c, "60000");
+    expect_none_to_claim();
+    rqt_redis_do("DEL refq:{docs}:followers:%s", rqt_hex(1));
+    rqt_pass_time(60001);
+    ck_assert_str_eq(claim_one().hex, rqt_hex(2));
+    rqt_pass_time(-60001);
+    rqt_redis_do("SET refq:{docs}:task:%s foreign PX 600000", rqt_hex(3));
+    queue_after(4, ref_of(3));
+    ck_assert_str_eq(claim_one().hex, rqt_hex(4));
+    rqt_redis_do("DEL refq:{docs}:task:%s", rqt_hex(3));
+}
+END_TEST
+
+START_TEST(a_foreign_record_among_those_that_wait_leaves_the_others_their_turn)
+{
+    rqt_queue_task(1, "echo", "normal", 0, "");
+    queue_after(2, ref_of(1));
+    rqt_redis_do("SADD refq:{docs}:followers:%s docs:%s nonsense", rqt_hex(1), rqt_hex(3));
+    rqt_redis_do("SET refq:{docs}:task:%s foreign", rqt_hex(3));
+    rqt_claim c = claim_one();
+    finish_ok(&c, "60000");
+    ck_assert_str_eq(claim_one().hex, rqt_hex(2));
+    rqt_redis_do("DEL refq:{docs}:task:%s", rqt_hex(3));
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("it_library_calls");
@@ -411,6 +627,23 @@ static Suite *suite(void)
     tcase_add_test(t, a_foreign_key_in_the_place_of_the_callers_lets_no_one_cancel);
     tcase_add_test(t, a_record_in_the_place_of_a_call_that_is_another_is_not_joined);
     tcase_add_test(t, callers_beyond_the_bound_keep_the_task_from_being_cancelled);
+    suite_add_tcase(s, t);
+    t = tcase_create("waiting for others");
+    tcase_set_timeout(t, 120);
+    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_add_test(t, the_end_of_one_makes_what_waits_for_it_due);
+    tcase_add_loop_test(t, whatever_ends_it_what_waits_goes_on, 0,
+                        (int)(sizeof ends / sizeof ends[0]));
+    tcase_add_test(t, one_submit_may_bring_both);
+    tcase_add_test(t, a_submit_after_the_end_does_not_wait);
+    tcase_add_test(t, a_lost_wake_up_mends_itself);
+    tcase_add_test(t, an_attempt_without_its_input_is_parked);
+    tcase_add_test(t, who_asks_to_be_parked_for_what_has_ended_is_queued);
+    tcase_add_test(t, only_the_first_64_are_waited_for);
+    tcase_add_test(t, more_than_the_bound_find_out_by_themselves);
+    tcase_add_test(t, those_of_another_queue_can_be_waited_for);
+    tcase_add_test(t, foreign_keys_cost_no_more_than_a_wake_up);
+    tcase_add_test(t, a_foreign_record_among_those_that_wait_leaves_the_others_their_turn);
     suite_add_tcase(s, t);
     return s;
 }

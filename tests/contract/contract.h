@@ -28,6 +28,7 @@ typedef struct rqi_ct_case {
 } rqi_ct_case;
 
 /* The groups; each ends with a case without a name. */
+extern const rqi_ct_case rqi_ct_cases_after[];
 extern const rqi_ct_case rqi_ct_cases_ask[];
 extern const rqi_ct_case rqi_ct_cases_attempt[];
 extern const rqi_ct_case rqi_ct_cases_backend[];

@@ -97,6 +97,7 @@ for hex, t in pairs(tasks) do
       complain('pending task %s is in no lane', hex)
     end
     if t.worker then complain('pending task %s names a worker', hex) end
+    if t.after and not t.due_at then complain('task %s waits for others, but is not delayed', hex) end
   elseif s == 'processing' then
     if not t.entry or not pending[t.lane .. t.entry] then
       complain('running task %s is not in the pending list', hex)
@@ -104,7 +105,9 @@ for hex, t in pairs(tasks) do
     if not held[t.worker or ''] or not held[t.worker][hex] then
       complain('running task %s is not in the set of worker %s', hex, tostring(t.worker))
     end
+    if t.after then complain('running task %s waits for others', hex) end
   elseif s == 'complete' or s == 'failed' or s == 'cancelled' then
+    if redis.call('EXISTS', P .. 'followers:' .. hex) == 1 then complain('%s task %s has followers', s, hex) end
     if t.ttl < 0 then complain('%s task %s has no time to live', s, hex) end
     if not terminal[hex] then complain('%s task %s is not in terminal', s, hex) end
     if not t.completed_at then complain('%s task %s has no completed_at', s, hex) end

@@ -41,8 +41,8 @@ enum {
     REFQ_CAP_EVENTS = 256,   /* events() is offered */
     REFQ_CAP_FLEET = 512,    /* workers() is offered: tasks run in processes of their own */
     REFQ_CAP_CATALOG = 1024, /* catalog() is offered */
-    REFQ_CAP_CALL = 2048     /* what calls need: a spec's scope and reuse are heeded, detach() and
-                                hand_out() offered */
+    REFQ_CAP_CALL = 2048 /* what calls need: a spec's scope, reuse and after are heeded, detach()
+                            and hand_out() offered */
 };
 
 /* Whether an identical call shares the task of one before it, instead of being queued. */
@@ -51,6 +51,8 @@ typedef enum refq_reuse {
     REFQ_REUSE_IN_FLIGHT, /* while that task is pending or processing */
     REFQ_REUSE_RESULT     /* also once it is complete, as long as its result lives */
 } refq_reuse;
+
+#define REFQ_AFTER_MAX 64
 
 /* One task to submit. Zero means default. Copied by submit(). */
 typedef struct refq_spec {
@@ -69,8 +71,11 @@ typedef struct refq_spec {
     const char *traceparent; /* W3C trace context to hand on; NULL = none */
     const refq_scope *scope; /* whose it is; NULL = a public task of nobody */
     refq_reuse reuse;
-    const char *call; /* with reuse: what makes calls identical, a digest of 32 lower-case hex
-                         digits (of the task, its owner, its arguments ...) */
+    const refq_ref *after; /* n_after tasks, of any queue, that have to be over (however they ended)
+                              before this one starts; one that does not exist is over */
+    size_t n_after;        /* at most REFQ_AFTER_MAX */
+    const char *call;      /* with reuse: what makes calls identical, a digest of 32 lower-case hex
+                              digits (of the task, its owner, its arguments ...) */
 } refq_spec;
 
 /* What became of a submitted task. */

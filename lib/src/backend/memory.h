@@ -92,6 +92,16 @@ typedef struct rqi_mem_call {
     bool handed; /* somebody has the reference: detaching does not cancel */
 } rqi_mem_call;
 
+/* That a task waits for one. */
+typedef struct rqi_mem_tie {
+    refq_ref ref;
+    rqi_mem_task *follower;
+    LIST_ENTRY(rqi_mem_tie) link; /* of that one's followers */
+    bool linked;                  /* it is known to be live */
+} rqi_mem_tie;
+
+LIST_HEAD(rqi_mem_ties, rqi_mem_tie);
+
 /* The fields of a record; PROTOCOL.md tells what they mean. Times are Unix ms, 0 = not set. */
 struct rqi_mem_task {
     refq_ref ref;
@@ -141,6 +151,9 @@ struct rqi_mem_task {
     char *key; /* owned; NULL = none */
     int64_t key_until;
     rqi_mem_call call;
+    rqi_mem_tie *after; /* owned; those it waits for, or waited for when it ended */
+    size_t after_n;
+    struct rqi_mem_ties followers;  /* those that wait for it */
     rqi_buf args;                   /* as stored: codec byte, msgpack */
     rqi_buf value;                  /* the cache entry */
     char *question;                 /* owned; NULL = it does not ask */
@@ -275,6 +288,23 @@ void rqi_mem_call_done(rqi_mem_task *t);
 void rqi_mem_detach_caller(refq_backend *b, const refq_ref *ref, const refq_ref *caller,
                            refq_task_cb cb, void *arg);
 void rqi_mem_hand_out(refq_backend *b, const refq_ref *ref, refq_task_cb cb, void *arg);
+
+/* --- memory_after.c --------------------------------------------------------------------------- */
+
+#define RQI_MEM_RECHECK_MS 60000 /* a task that waits for others is due so late */
+
+/* What the task has to wait for; a copy. */
+refq_err rqi_mem_after_set(rqi_mem_task *t, const refq_ref *refs, size_t n);
+refq_err rqi_mem_after_copy(rqi_mem_task *t, const rqi_mem_task *from);
+
+/* Queues it as rqi_mem_enqueue() does, but not before those are over. */
+void rqi_mem_after_enqueue(rqi_mem_task *t, int64_t delay_ms);
+
+/* It waits no more, and knows no more for what it did. */
+void rqi_mem_after_done(rqi_mem_task *t);
+
+/* It is over: those that wait for it look whether they have to wait on. */
+void rqi_mem_after_end(rqi_mem_task *t);
 
 /* --- memory_time.c ---------------------------------------------------------------------------- */
 

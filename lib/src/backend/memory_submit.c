@@ -57,7 +57,8 @@ static rqi_mem_task *store(rqi_mem_queue *q, const refq_spec *spec, rqi_args *ar
 {
     rqi_mem_task *t = rqi_mem_task_new(q, &spec->ref, spec->task);
     char *key = spec->key != NULL ? strdup(spec->key) : NULL;
-    if (t == NULL || (spec->key != NULL && key == NULL)) {
+    if (t == NULL || (spec->key != NULL && key == NULL) ||
+        rqi_mem_after_set(t, spec->after, spec->n_after) != REFQ_OK) {
         free(key);
         if (t != NULL) {
             rqi_mem_task_free(t);
@@ -85,7 +86,7 @@ static rqi_mem_task *store(rqi_mem_queue *q, const refq_spec *spec, rqi_args *ar
         rqi_mem_call_bind(t, args->call, spec->reuse);
     }
     q->ever[REFQ_PENDING]++;
-    rqi_mem_enqueue(t, spec->delay_ms);
+    rqi_mem_after_enqueue(t, spec->delay_ms);
     return t;
 }
 
@@ -200,6 +201,10 @@ static rqi_mem_task *make_again(rqi_mem_task *old, const refq_ref *as)
     }
     t->args = args;
     t->scope = scope;
+    if (rqi_mem_after_copy(t, old) != REFQ_OK) {
+        rqi_mem_task_free(t);
+        return NULL;
+    }
     t->lane = old->lane;
     t->timeout_ms = old->timeout_ms;
     t->max_retries = old->max_retries;
@@ -212,7 +217,7 @@ static rqi_mem_task *make_again(rqi_mem_task *old, const refq_ref *as)
     move_key(old, t);
     rqi_mem_call_bind_again(t, old);
     q->ever[REFQ_PENDING]++;
-    rqi_mem_enqueue(t, 0);
+    rqi_mem_after_enqueue(t, 0);
     return t;
 }
 

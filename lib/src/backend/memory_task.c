@@ -54,6 +54,7 @@ rqi_mem_task *rqi_mem_task_new(rqi_mem_queue *q, const refq_ref *ref, const char
     t->status = REFQ_PENDING;
     t->created_at = rqi_mem_now(m);
     TAILQ_INIT(&t->waits);
+    LIST_INIT(&t->followers);
     (void)snprintf(t->name, sizeof t->name, "%s", name);
     for (size_t i = 0; i < q->kinds_n && t->kind == NULL; i++) {
         t->kind = strcmp(q->kinds[i].handler->def.name, name) == 0 ? &q->kinds[i] : NULL;
@@ -74,6 +75,11 @@ void rqi_mem_task_free(rqi_mem_task *t)
     rqi_mem_index_remove(&m->refs, &t->by_ref);
     rqi_mem_drop_key(t);
     rqi_mem_call_done(t);
+    rqi_mem_after_done(t);
+    while (!LIST_EMPTY(&t->followers)) { /* only when all is taken down */
+        LIST_FIRST(&t->followers)->linked = false;
+        LIST_REMOVE(LIST_FIRST(&t->followers), link);
+    }
     for (unsigned i = 0; i < t->history_n; i++) {
         free(t->history[i]);
     }
@@ -181,6 +187,7 @@ void rqi_mem_end(rqi_mem_task *t, refq_status status, const char *reason, const 
     rqi_mem_move(t, RQI_MEM_OVER);
     rqi_mem_log_event(t);
     rqi_mem_end_waits(t, NULL);
+    rqi_mem_after_end(t);
     forget_oldest(q);
 }
 
@@ -279,6 +286,19 @@ static void add_counts(struct writer *w, const rqi_mem_task *t)
     add_number(w, "crashes", t->crashes, t->crashes != 0);
 }
 
+static void add_after(struct writer *w, const rqi_mem_task *t)
+{
+    char text[REFQ_REF_MAX + 1];
+    rqi_buf refs = {0};
+    for (size_t i = 0; i < t->after_n; i++) {
+        rqi_buf_adds(&refs, i > 0 ? " " : "");
+        rqi_buf_adds(&refs, refq_ref_format(&t->after[i].ref, text));
+    }
+    w->rc = w->rc == REFQ_OK ? refs.err : w->rc;
+    add_text(w, "after", rqi_buf_str(&refs));
+    rqi_buf_done(&refs);
+}
+
 static void add_texts(struct writer *w, const rqi_mem_task *t)
 {
     bool begun = t->attempt > 0 && t->status != REFQ_PENDING;
@@ -328,6 +348,7 @@ refq_task *rqi_mem_snapshot(const rqi_mem_task *t)
     add_times(&w, t);
     add_texts(&w, t);
     add_scope(&w, &t->scope.pub);
+    add_after(&w, t);
     add_progress(&w, t);
     if (w.rc != REFQ_OK) {
         refq_task_free(w.task);

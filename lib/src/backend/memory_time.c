@@ -143,7 +143,7 @@ static void happen(rqi_mem_task *t, int64_t now)
         rqi_mem_end(t, REFQ_FAILED, "expired", "no worker started it in time");
         return;
     } else if (t->where == RQI_MEM_DELAYED) {
-        rqi_mem_enqueue(t, 0);
+        rqi_mem_after_enqueue(t, 0);
         return;
     }
     rqi_mem_schedule(t);

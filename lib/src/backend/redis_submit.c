@@ -139,8 +139,9 @@ static refq_err copy_spec(struct submit_op *op, size_t i, const refq_spec *spec,
     }
     op->specs[i] = *spec;
     op->specs[i].args = NULL;
-    op->specs[i].scope = NULL; /* copied, with the arguments; so is the call */
+    op->specs[i].scope = NULL; /* copied, with the arguments; so are call and after */
     op->specs[i].call = NULL;
+    op->specs[i].after = NULL;
     op->specs[i].task = keep(op, spec->task);
     op->specs[i].key = keep(op, spec->key);
     op->specs[i].traceparent = keep(op, spec->traceparent);

@@ -65,6 +65,26 @@ static refq_err check_reuse(const refq_spec *spec, refq_error *err)
     return REFQ_OK;
 }
 
+static refq_err check_after(const refq_spec *spec, refq_error *err)
+{
+    char text[REFQ_REF_MAX + 1];
+    refq_ref same;
+    if (spec->n_after > REFQ_AFTER_MAX) {
+        return rqi_fail(err, REFQ_ERR_LIMIT, "a task waits for at most %d others, not %zu",
+                        REFQ_AFTER_MAX, spec->n_after);
+    }
+    for (size_t i = 0; i < spec->n_after; i++) {
+        refq_err rc = refq_ref_parse(refq_ref_format(&spec->after[i], text), &same, err);
+        if (rc != REFQ_OK) {
+            return rqi_fail_in(err, rc, "a task to wait for");
+        }
+        if (strcmp(spec->ref.hex, same.hex) == 0 && strcmp(spec->ref.queue, same.queue) == 0) {
+            return rqi_fail(err, REFQ_ERR_INVALID, "a task cannot wait for itself");
+        }
+    }
+    return REFQ_OK;
+}
+
 /* Everything but the arguments. */
 static refq_err check_rest(const refq_spec *spec, refq_error *err)
 {
@@ -75,7 +95,20 @@ static refq_err check_rest(const refq_spec *spec, refq_error *err)
     if (rc == REFQ_OK) {
         rc = rqi_scope_check(spec->scope, err);
     }
-    return rc == REFQ_OK ? check_reuse(spec, err) : rc;
+    if (rc == REFQ_OK) {
+        rc = check_reuse(spec, err);
+    }
+    return rc == REFQ_OK ? check_after(spec, err) : rc;
+}
+
+static refq_err copy_after(const refq_spec *spec, rqi_buf *out, refq_error *err)
+{
+    char text[REFQ_REF_MAX + 1];
+    for (size_t i = 0; i < spec->n_after; i++) {
+        rqi_buf_adds(out, i > 0 ? " " : "");
+        rqi_buf_adds(out, refq_ref_format(&spec->after[i], text));
+    }
+    return out->err == REFQ_OK ? REFQ_OK : rqi_fail(err, out->err, "out of memory");
 }
 
 refq_err rqi_submit_check(const refq_spec *spec, rqi_args *ret, refq_error *err)
@@ -100,6 +133,9 @@ refq_err rqi_submit_check(const refq_spec *spec, rqi_args *ret, refq_error *err)
     if (rc == REFQ_OK) {
         rc = rqi_scope_copy(spec->scope, &args.scope, err);
     }
+    if (rc == REFQ_OK) {
+        rc = copy_after(spec, &args.after, err);
+    }
     if (rc != REFQ_OK) {
         rqi_args_done(&args);
         return rc;
@@ -121,6 +157,7 @@ void rqi_args_done(rqi_args *args)
 {
     rqi_buf_done(&args->stored);
     rqi_scope_done(&args->scope);
+    rqi_buf_done(&args->after);
 }
 
 static int add_scope(rqi_cmd *cmd, const refq_scope *scope)
@@ -156,6 +193,7 @@ static int add_pairs(rqi_cmd *cmd, const refq_spec *spec, const rqi_args *args)
         {"max_retries", NULL, retries, spec->max_retries != 0},
         {"start_within", NULL, spec->start_within_ms, spec->start_within_ms > 0},
         {"traceparent", spec->traceparent, 0, spec->traceparent != NULL},
+        {"after", rqi_buf_str(&args->after), 0, args->after.len > 0},
         {"call", args->call, 0, args->call[0] != '\0'},
         {"reuse", rqi_reuse_name(spec->reuse), 0, args->call[0] != '\0'},
     };

@@ -20,6 +20,7 @@ typedef struct rqi_args {
     char preview[RQI_ARGS_IN_HASH + 1];
     rqi_scope scope;             /* a copy */
     char call[RQI_CALL_LEN + 1]; /* "" = identical calls do not matter */
+    rqi_buf after;               /* references separated by blanks; empty = none */
 } rqi_args;
 
 /* Checks everything about a spec and encodes its arguments. Free with rqi_args_done(). */

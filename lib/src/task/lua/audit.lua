@@ -43,6 +43,9 @@ end
 
 -- An identical call has to find a live task that says so, and a finished one only for its result.
 local function check_ties(P, hex, t, say)
+  local followed = call('EXISTS', P .. 'followers:' .. hex) == 1
+  if followed and not is_live(t.status) then say('is over, but has followers') end
+  if followed and not t.ties then say('has followers, but does not say so') end
   local key = t.call and P .. 'call:' .. t.call
   if not key then return end
   local found = redis.pcall('GET', key) == hex
@@ -64,6 +67,7 @@ local check = {}
 function check.pending(P, hex, t, say)
   local due = call('ZSCORE', P .. 'due', hex)
   if t.worker then say('is pending, but names a worker') end
+  if t.after and not t.due_at then say('waits for others, but is not delayed') end
   if t.due_at then
     if not due or tonumber(due) ~= tonumber(t.due_at) then say('is delayed, but not in due') end
     if t.entry then say('is delayed, but has an entry') end
@@ -87,6 +91,7 @@ function check.processing(P, hex, t, say)
     say('runs, but is not in its worker\'s set')
   end
   if call('ZSCORE', P .. 'due', hex) then say('runs, but is in due') end
+  if t.after then say('runs, but waits for others') end
 end
 
 local function check_terminal(P, hex, t, say, place)

@@ -26,11 +26,17 @@ local SCOPE_FROM = 9 -- from here on they are the task's scope
 
 local function promote(P, now, hex)
   local key = P .. 'task:' .. hex
-  local task = read_fields(key, { 'status', 'lane' })
+  local task = read_fields(key, { 'status', 'lane', 'after' })
+  if task.status == 'pending' and task.after and ties.follow(P, hex, task.after) then
+    local at = text_of(now + ties.RECHECK_MS)
+    call('HSET', key, 'due_at', at)
+    call('ZADD', P .. 'due', at, hex)
+    return
+  end
   local entry = task.status == 'pending' and enqueue(P, lane_of(task.lane), hex, true)
   if entry then
     call('HSET', key, 'entry', entry)
-    call('HDEL', key, 'due_at')
+    call('HDEL', key, 'due_at', 'after')
   end
   if entry or task.status ~= 'pending' then
     call('ZREM', P .. 'due', hex)

@@ -9,6 +9,7 @@
 --       crash     history_json error(64 bytes) delay_ms: the child that ran it died; not a failure
 --       release   delay_ms
 --       unknown   delay_ms grace_ms: this worker has no such handler
+--       park      after: an input of it is not there yet: references of the tasks to be waited for
 --       progress  current/total message
 --       deadline  left_ms max_retries: when the attempt that runs will time out
 --       alone     -  from now on the worker runs nothing else
@@ -20,7 +21,7 @@
 --       cancelled (the attempt runs on for nothing: stop) | nostaged (the staged result is gone: send it
 --       again)
 
-local WIDTH = { ok = 7, fail = 8, crash = 6, release = 4, unknown = 5, progress = 5, deadline = 5,
+local WIDTH = { ok = 7, fail = 8, crash = 6, release = 4, unknown = 5, park = 4, progress = 5, deadline = 5,
   alone = 3, ask = 4, answered = 3, ended = 3 } -- of a report, by op
 -- Reports of an attempt that runs on.
 local RUNS_ON = { progress = true, deadline = true, alone = true, ask = true, answered = true }
@@ -96,11 +97,28 @@ function report.release(batch, argv, at, task)
   return 'ok', 'pending'
 end
 
--- The attempt never began, so its number is given back. As long as the catalog lists the handler, or for
+-- The attempt never began: its number is given back, and it may still expire unstarted.
+local function give_back(batch, hex, lane, delay, fields)
+  local t = read_fields(batch.P .. 'task:' .. hex, { 'attempt', 'start_by' })
+  fields[#fields + 1] = 'attempt'
+  fields[#fields + 1] = math.max(0, (tonumber(t.attempt) or 1) - 1)
+  requeue(batch, hex, lane, delay, fields, true)
+  if t.start_by then call('ZADD', batch.P .. 'deadlines', t.start_by, hex) end
+end
+
+-- Those that ended while the worker looked are not waited for; when all have, it is queued at once.
+function report.park(batch, argv, at, task)
+  local hex, after = argv[at + 1], argv[at + 4]
+  local parked = ties.follow(batch.P, hex, after)
+  give_back(batch, hex, task[3], parked and ties.RECHECK_MS or 0, parked and { 'after', after } or {})
+  return 'ok', 'pending'
+end
+
+-- The attempt never began. As long as the catalog lists the handler, or for
 -- a grace period, the task waits for other workers; from now on claims lay such tasks down for them.
 function report.unknown(batch, argv, at, task)
   local P, hex = batch.P, argv[at + 1]
-  local t = read_fields(P .. 'task:' .. hex, { 'task', 'attempt', 'unknown_since', 'start_by' })
+  local t = read_fields(P .. 'task:' .. hex, { 'task', 'unknown_since' })
   batch.mixed_until = text_of(batch.now + MIXED_MS)
   call('HSET', P .. 'meta', 'mixed_until', batch.mixed_until, 'unknown_grace_ms', argv[at + 5])
   local offered = call('HEXISTS', P .. 'catalog', t.task or '') == 1
@@ -109,10 +127,8 @@ function report.unknown(batch, argv, at, task)
     end_failed(batch, hex, 'processing', 'unknown_handler', 'no worker offers this task')
     return 'ok', 'failed'
   end
-  local fields = { 'attempt', math.max(0, (tonumber(t.attempt) or 1) - 1), 'unknown_since',
-    text_of(offered and batch.now or since) }
-  requeue(batch, hex, task[3], tonumber(argv[at + 4]) or 0, fields, true)
-  if t.start_by then call('ZADD', P .. 'deadlines', t.start_by, hex) end
+  give_back(batch, hex, task[3], tonumber(argv[at + 4]) or 0, { 'unknown_since',
+    text_of(offered and batch.now or since) })
   return 'ok', 'pending'
 end
 

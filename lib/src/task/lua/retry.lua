@@ -43,20 +43,34 @@ local function inherit(batch, old, hex)
   return fields
 end
 
+-- Queues the new task, or lets it wait for what the old one waited for when it ended. Nil when its lane's
+-- place is taken by a foreign key; else two fields of its record, or four.
+function ties.put_again(batch, new, lane, after)
+  if after and ties.follow(batch.P, new, after) then
+    local at = batch.now + ties.RECHECK_MS
+    call('ZADD', batch.P .. 'due', text_of(at), new)
+    note_due(batch, at)
+    return { 'due_at', text_of(at), 'after', after }
+  end
+  local entry = enqueue(batch.P, lane, new, true)
+  batch.ready = 1
+  return entry and { 'entry', entry }
+end
+
 local function retry(keys, argv)
   local P, hex, new = prefix_of(keys[1]), argv[1], argv[2]
-  local old = read_fields(P .. 'task:' .. hex, { 'status', 'lane', 'replaced_by', 'call', 'reuse',
+  local old = read_fields(P .. 'task:' .. hex, { 'status', 'lane', 'replaced_by', 'call', 'reuse', 'after',
     unpack(INHERITED) })
   local refused = refuse_retry(P, hex, old)
   if refused then return refused end
   local meta = read_fields(keys[1], RETRY_META)
   local batch, lane = new_batch(P, meta), lane_of(old.lane)
-  local entry = enqueue(P, lane, new, true)
-  if not entry then
+  local place = ties.put_again(batch, new, lane, old.after)
+  if not place then
     return redis.error_reply('WRONGTYPE ' .. P .. 'lane:' .. lane .. ' is not a stream')
   end
   local fields = inherit(batch, old, hex)
-  fields[#fields + 1], fields[#fields + 2] = 'entry', entry
+  for _, value in ipairs(place) do fields[#fields + 1] = value end
   call('HSET', P .. 'task:' .. new, unpack(fields))
   copy_extras(P, old, hex, new)
   if old.call then ties.bind_again(P, new, old.call, old.reuse) end
@@ -70,7 +84,6 @@ local function retry(keys, argv)
   remember_lane(P, meta.lanes or '', lane)
   count(batch, 'pending', 1)
   log_event(batch, 'pending', new)
-  batch.ready = 1
   flush(batch)
   return { 'new', new }
 end

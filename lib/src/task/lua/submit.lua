@@ -2,10 +2,11 @@
 -- KEYS  1 refq:{q}:meta
 -- ARGV  1 n, then for each task 8 values: hex task lane delay_ms key key_ttl_ms args k, and k pairs of
 --       further fields of its record (timeout_ms max_retries traceparent args_preview start_within
---       namespace owner session policy actor actor_session call reuse)
+--       namespace owner session policy actor actor_session call reuse after)
 --       start_within: ms from when it could start; a task that has not started by then has failed
 --       call: digest of the call (32 hex digits) by which identical ones find the task, reuse: in_flight |
 --       result (also when it is complete, as long as its result lives); only together
+--       after: references of at most 64 tasks, separated by blanks, that have to be over before it starts
 --       delay_ms '0' = none, key '' = none; args: codec byte and bytes (no arguments: an empty map)
 -- REPLY flat, for each task: hex how status
 --       how: new | same (this id was submitted before) | key (its idempotency key was: hex is that
@@ -16,7 +17,7 @@
 local HASH_VALUE_MAX = 64 -- a longer value would cost the record its compact encoding
 local EXTRA_OF_SUBMIT = { timeout_ms = true, max_retries = true, traceparent = true,
   start_within = true, namespace = true, owner = true, session = true, policy = true, actor = true,
-  actor_session = true, call = true, reuse = true }
+  actor_session = true, call = true, reuse = true, after = true }
 
 -- Those further fields of a task that plain ones lack, by name; nil when it has none.
 local function read_extras(argv, at)
@@ -49,9 +50,10 @@ local function store_args(P, hex, args)
   return 'args_len', tostring(#args)
 end
 
--- What the further fields of a stored task bring along.
-local function store_extras(batch, hex, delay, extras)
+-- What the further fields of a stored task bring along. queued: it is in its lane already.
+local function store_extras(batch, hex, delay, extras, queued)
   local P = batch.P
+  if extras.after and queued then call('HDEL', P .. 'task:' .. hex, 'after') end
   if extras.start_within then
     local by = text_of(batch.now + delay + (tonumber(extras.start_within) or 0))
     call('HSET', P .. 'task:' .. hex, 'start_by', by)
@@ -67,10 +69,14 @@ local function store_new(batch, argv, at, extras)
   local extra = extras ~= nil or #argv[at + 7] > HASH_VALUE_MAX
   local where, place = 'entry', nil
   local delay = tonumber(argv[at + 4])
-  if delay > 0 then
-    where, place = 'due_at', text_of(batch.now + delay)
+  local wait = delay
+  if extras and extras.after and delay <= 0 and ties.follow(P, hex, extras.after) then
+    wait = ties.RECHECK_MS
+  end
+  if wait > 0 then
+    where, place = 'due_at', text_of(batch.now + wait)
     call('ZADD', P .. 'due', place, hex)
-    note_due(batch, batch.now + delay)
+    note_due(batch, batch.now + wait)
   else
     place = enqueue(P, lane, hex, extra)
     if not place then return false end
@@ -84,7 +90,7 @@ local function store_new(batch, argv, at, extras)
     call('HSET', P .. 'task:' .. hex, 'key', key)
     call('SET', P .. 'key:' .. key, hex, 'PX', argv[at + 6])
   end
-  if extras then store_extras(batch, hex, delay, extras) end
+  if extras then store_extras(batch, hex, delay, extras, wait <= 0) end
   log_event(batch, 'pending', hex)
   return true
 end
