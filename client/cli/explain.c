@@ -36,7 +36,9 @@ static void explain_pending(rqi_buf *out, refq_client *client, const refq_task *
     char span[32];
     int64_t attempt = refq_task_number(task, "attempt", 0);
     int64_t left = refq_task_number(task, "due_at", 0) - refq_task_seen_at_ms(task);
-    if (left > 0) {
+    if (field(task, "after")[0] != '\0') {
+        rqi_buf_adds(out, "waits until other tasks are over, then for a worker");
+    } else if (left > 0) {
         rqi_buf_addf(out, "waits %s more, then for a worker",
                      rqi_format_duration(span, sizeof span, left));
     } else {

@@ -128,6 +128,21 @@ static void add_due(cli_table *table, const struct row *row, const struct view *
     }
 }
 
+/* A line for each of them. */
+static void add_after(cli_table *table, const struct row *row, const struct view *view)
+{
+    const char *at = refq_task_field(view->task, row->field);
+    const char *label = row->label;
+    while (at != NULL && at[0] != '\0') {
+        int len = (int)strcspn(at, " ");
+        cli_table_add(table, CLI_BOLD, "%s", label);
+        cli_table_add(table, CLI_PLAIN, "%.*s", len, at);
+        at += len;
+        at += strspn(at, " ");
+        label = "";
+    }
+}
+
 static const struct row rows[] = {
     {"ref_id", NULL, add_ref},
     {"status", NULL, add_status},
@@ -135,10 +150,16 @@ static const struct row rows[] = {
     {"queue", NULL, add_queue},
     {"key", "key", add_text},
     {"lane", "lane", add_text},
+    {"namespace", "namespace", add_text},
+    {"owner", "owner", add_text},
+    {"session", "session", add_text},
+    {"policy", "policy", add_text},
+    {"submitted by", "actor", add_text},
     {"attempt", "attempt", add_text},
     {"progress", NULL, add_progress},
     {"created", "created_at", add_time},
     {"due", "due_at", add_due},
+    {"waits for", "after", add_after},
     {"started", "started_at", add_time},
     {"completed", "completed_at", add_time},
     {"worker", "worker", add_text},

@@ -174,6 +174,15 @@ START_TEST(show_says_what_a_waiting_task_waits_for)
     rqt_expect_out(RQT_REFQ("show", ref), "more, then for a worker");
     ref = rqt_word(RQT_REFQ("submit", "unheard_of", "--force", "--delay", "1h"));
     rqt_expect_out(RQT_REFQ("show", ref), "no live worker of queue docs offers unheard_of");
+    static const refq_scope scope = {.struct_size = sizeof scope, .owner = "user:a"};
+    refq_ref first = rqt_submit((refq_spec){.task = "echo", .delay_ms = 3600000});
+    refq_ref next =
+        rqt_submit((refq_spec){.task = "echo", .after = &first, .n_after = 1, .scope = &scope});
+    char text[2][REFQ_REF_MAX + 1];
+    const rqt_result *r = RQT_REFQ("show", refq_ref_format(&next, text[0]));
+    rqt_expect_out(r, "waits until other tasks are over");
+    rqt_expect_out(r, refq_ref_format(&first, text[1]));
+    rqt_expect_out(r, "user:a");
 }
 END_TEST
 
