@@ -7,6 +7,7 @@
  * what it does not know: the texts, the limits, and what refq refuses.
  */
 #include "base/buf.h"
+#include "base/utf8.h"
 #include "schema/number.h"
 #include "schema/uri.h"
 #include "support/main.h"
@@ -167,6 +168,25 @@ START_TEST(texts_are_bounded_and_one_line)
         ck_assert_int_ge((unsigned char)*p, ' ');
     }
     refq_schema_unref(schema);
+}
+END_TEST
+
+/* A precision may cut a character in two; a name may hold what no terminal should see. */
+START_TEST(errors_of_schemas_are_clean)
+{
+    rqi_buf text = {0};
+    refq_schema *schema = NULL;
+    refq_error err = {0};
+    rqi_buf_adds(&text, "{\"$ref\":\"http://a\x7f/");
+    for (int i = 0; i < 200; i++) {
+        rqi_buf_adds(&text, i % 7 == 0 ? "a" : "\u20ac");
+    }
+    rqi_buf_adds(&text, "\"}");
+    ck_assert_int_eq(refq_schema_compile(text.ptr, text.len, NULL, &schema, &err),
+                     REFQ_ERR_UNSUPPORTED);
+    ck_assert_uint_eq(rqi_utf8_valid(err.text, strlen(err.text)), strlen(err.text));
+    ck_assert_ptr_null(strchr(err.text, 0x7f));
+    rqi_buf_done(&text);
 }
 END_TEST
 
@@ -760,6 +780,7 @@ int main(void)
     tcase_set_timeout(tc, 60);
     tcase_add_loop_test(tc, values, 0, (int)N_OF(value_cases));
     tcase_add_test(tc, texts_are_bounded_and_one_line);
+    tcase_add_test(tc, errors_of_schemas_are_clean);
     tcase_add_test(tc, all_violations);
     tcase_add_test(tc, as_many_as_wanted);
     tcase_add_test(tc, the_document_is_named);

@@ -18,16 +18,17 @@ REFQ_PRINTF(5, 0)
 static refq_err fail_at(rqi_js_compile *c, const rqi_js_resource *resource,
                         const rqi_js_place *place, refq_err code, const char *fmt, va_list ap)
 {
-    rqi_buf where = rqi_buf_make(sizeof c->err->text * 4);
-    rqi_buf what = rqi_buf_make(sizeof c->err->text * 4);
+    rqi_buf where = {0};
+    rqi_buf text = {0};
     const char *document = resource != NULL ? resource->document : "";
     rqi_js_place_write(&where, place);
-    rqi_buf_addvf(&what, fmt, ap);
     rqi_js_words_shorten(&where, RQI_JS_WORDS_POINTER);
-    (void)rqi_fail(c->err, code, "schema%s%.80s%s%s: %s", document[0] != '\0' ? " " : "", document,
-                   where.len > 0 ? " at " : "", rqi_buf_str(&where), rqi_buf_str(&what));
+    rqi_buf_addf(&text, "schema%s%.80s%s%s: ", document[0] != '\0' ? " " : "", document,
+                 where.len > 0 ? " at " : "", rqi_buf_str(&where));
+    rqi_buf_addvf(&text, fmt, ap);
+    (void)rqi_js_words_fail(c->err, code, &text);
     rqi_buf_done(&where);
-    rqi_buf_done(&what);
+    rqi_buf_done(&text);
     return code;
 }
 

@@ -5,9 +5,9 @@
  * DESIGN. Without "$schema" a schema is one of 2020-12. Many generators write draft-07 or 2019-09
  * into schemas that mean the same in 2020-12, so drafts 06, 07 and 2019-09 are read as 2020-12, but
  * what means something else there (an array as "items", "additionalItems", "$recursiveRef", a
- * "$ref" that silences its neighbours) is an error that says what to write instead, never a silent
- * difference. Other dialects are refused, unless their metaschema was handed over: then its
- * "$vocabulary" decides which keywords hold.
+ * "$ref" that silences its neighbours) is an error that says what to write instead. Other dialects
+ * are refused, unless their metaschema was handed over: then its "$vocabulary" decides which
+ * keywords hold.
  */
 #ifndef RQI_SCHEMA_DIALECT_H
 #define RQI_SCHEMA_DIALECT_H

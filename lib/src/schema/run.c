@@ -5,6 +5,7 @@
 #include "schema/keyword.h"
 #include "schema/regex.h"
 #include "schema/report.h"
+#include "schema/words.h"
 
 /* --- The budget ------------------------------------------------------------------------------- */
 
@@ -161,8 +162,12 @@ static refq_err explain(rqi_js_run *run, const json_t *value, rqi_js_report *rep
         return rqi_fail(err, REFQ_ERR_INVALID,
                         "the value does not fit the schema; finding out where takes too long");
     }
+    rqi_buf text = {0};
     const char *where = report->instance.len > 0 ? rqi_buf_str(&report->instance) : "(root)";
-    return rqi_fail(err, REFQ_ERR_INVALID, "%s: %s", where, rqi_buf_str(&report->text));
+    rqi_buf_addf(&text, "%s: %s", where, rqi_buf_str(&report->text));
+    refq_err rc = rqi_js_words_fail(err, REFQ_ERR_INVALID, &text);
+    rqi_buf_done(&text);
+    return rc;
 }
 
 refq_err rqi_js_validate(const refq_schema *schema, const json_t *value, size_t max,

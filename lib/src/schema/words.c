@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "schema/words.h"
 
+#include "base/error.h"
 #include "base/utf8.h"
 #include "codec/json.h"
 #include "schema/number.h"
@@ -75,8 +76,13 @@ void rqi_js_words_value(rqi_buf *out, const json_t *value)
     }
 }
 
-static void blank_controls(rqi_buf *text)
+/* What a precision in a format cut in two is no character any more. */
+static void make_clean(rqi_buf *text)
 {
+    size_t valid = 0;
+    while ((valid += rqi_utf8_valid(text->ptr + valid, text->len - valid)) < text->len) {
+        text->ptr[valid] = '?';
+    }
     for (size_t i = 0; i < text->len; i++) {
         unsigned char c = (unsigned char)text->ptr[i];
         if (c < ' ' || c == 0x7f) {
@@ -97,5 +103,17 @@ void rqi_js_words_shorten(rqi_buf *text, size_t max)
         memmove(text->ptr + head + 3, text->ptr + tail, text->len - tail + 1);
         text->len = head + 3 + text->len - tail;
     }
-    blank_controls(text);
+    if (text->len > 0) {
+        make_clean(text);
+    }
+}
+
+refq_err rqi_js_words_fail(refq_error *err, refq_err code, rqi_buf *text)
+{
+    size_t max = sizeof err->text - 1;
+    if (text->len > 0) {
+        make_clean(text);
+        text->len = rqi_utf8_cut(text->ptr, text->len, text->len < max ? text->len : max);
+    }
+    return rqi_fail(err, code, "%.*s", (int)text->len, rqi_buf_str(text));
 }

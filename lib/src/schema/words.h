@@ -27,7 +27,11 @@ void rqi_js_words_text(rqi_buf *out, const char *text, size_t len);
 /* "1 item", "2 items" */
 void rqi_js_words_count(rqi_buf *out, uint64_t n, const char *one, const char *many);
 
-/* Takes bytes out of the middle until at most max are left, and makes one line of it. */
+/* Takes bytes out of the middle until at most max are left, and makes one line of valid UTF-8 of
+ * it. */
 void rqi_js_words_shorten(rqi_buf *text, size_t max);
+
+/* Fills in the error with as much of the text as fits, and returns code. */
+refq_err rqi_js_words_fail(refq_error *err, refq_err code, rqi_buf *text);
 
 #endif
