@@ -43,13 +43,15 @@ typedef enum kind {
     REMOVE_ONE,
     REMOVE_STATUS,
     ANSWER,
+    DETACH,
+    HAND_OUT,
     KINDS
 } kind;
 
 static const char *const kind_names[KINDS] = {
-    "submit", "submit_again", "cancel",     "retry",         "open",
-    "pause",  "resume",       "remove_one", "remove_status", "answer"};
-static const int weights[KINDS] = {40, 4, 14, 12, 14, 3, 5, 4, 4, 8};
+    "submit", "submit_again", "cancel",        "retry",  "open",   "pause",
+    "resume", "remove_one",   "remove_status", "answer", "detach", "hand_out"};
+static const int weights[KINDS] = {40, 4, 14, 12, 14, 3, 5, 4, 4, 8, 8, 2};
 
 /* One operation: numbers only, so that both worlds do the same. */
 typedef struct op {
@@ -58,7 +60,10 @@ typedef struct op {
     int task; /* id of the operation that made it; -1 = there is none before this one */
     unsigned recipe;
     unsigned lane;
-    unsigned key; /* 0 = none */
+    unsigned key;  /* 0 = none */
+    unsigned call; /* 0 = none */
+    refq_reuse reuse;
+    bool after; /* waits for `task` */
     int retries;
     int status;
 } op;
@@ -115,6 +120,9 @@ static op random_op(rqt_dice *d, const op *before, int n)
             .recipe = (unsigned)rqt_dice_range(d, 0, RECIPES - 1),
             .lane = (unsigned)rqt_dice_range(d, 0, 2)};
     o.key = rqt_dice_chance(d, 15) ? (unsigned)rqt_dice_range(d, 1, 3) : 0;
+    o.call = rqt_dice_chance(d, 30) ? (unsigned)rqt_dice_range(d, 1, 3) : 0;
+    o.reuse = rqt_dice_chance(d, 50) ? REFQ_REUSE_RESULT : REFQ_REUSE_IN_FLIGHT;
+    o.after = rqt_dice_chance(d, 25);
     o.retries = rqt_dice_chance(d, 25) ? (int)rqt_dice_range(d, -1, 2) : 0;
     return o;
 }
@@ -124,8 +132,9 @@ static void print_op(const op *o)
     (void)printf("    %2d %-13s", o->id, kind_names[o->kind]);
     if (o->kind == SUBMIT) {
         const struct recipe *r = &recipes[o->recipe];
-        (void)printf(" %s %s delay=%lld lane=%u key=%u retries=%d", r->name, r->args,
-                     (long long)r->delay_ms, o->lane, o->key, o->retries);
+        (void)printf(" %s %s delay=%lld lane=%u key=%u retries=%d call=%u reuse=%d after=%d",
+                     r->name, r->args, (long long)r->delay_ms, o->lane, o->key, o->retries, o->call,
+                     (int)o->reuse, o->after ? o->task : -1);
     } else if (o->kind == REMOVE_STATUS) {
         (void)printf(" %s", refq_status_name((refq_status)o->status));
     } else if (o->kind != PAUSE && o->kind != RESUME) {
@@ -167,30 +176,47 @@ static void args_of(const struct recipe *r, int gate, char *out, size_t size)
     (void)snprintf(out, size, "%.*s%d%s", (int)(hole - r->args), r->args, gate, hole + 1);
 }
 
+static bool is_single(const struct recipe *r)
+{
+    return strcmp(r->name, "single") == 0;
+}
+
 static void do_submit(rqt_world *w, const op *o, char *said)
 {
     const struct recipe *r = &recipes[o->recipe];
     char args[96];
     char key[16];
+    char call[REFQ_HEX_LEN + 1];
     refq_submitted done = {0};
     int gate = r->gate ? (int)w->n : -1;
     args_of(r, gate, args, sizeof args);
     (void)snprintf(key, sizeof key, "key-%u", o->key);
+    (void)snprintf(call, sizeof call, "%x%031d", o->call, 0);
+    /* Of those that run one at a time, which goes first of several woken together is left open. */
+    const rqt_world_task *first = o->after && !is_single(r) ? meant(w, o) : NULL;
     rqt_world_task *t = add_task(w, o, gate);
+    t->follows = first != NULL;
     refq_spec spec = {.struct_size = sizeof spec,
                       .ref = t->ref,
                       .task = r->name,
                       .args = args,
-                      .lane =
-                          strcmp(r->name, "single") == 0 ? REFQ_LANE_NORMAL : (refq_lane)o->lane,
+                      .lane = is_single(r) ? REFQ_LANE_NORMAL : (refq_lane)o->lane,
                       .delay_ms = r->delay_ms,
                       .max_retries = o->retries,
-                      .key = o->key != 0 ? key : NULL};
+                      .key = o->key != 0 ? key : NULL,
+                      .reuse = o->call != 0 ? o->reuse : REFQ_REUSE_NONE,
+                      .call = o->call != 0 ? call : NULL,
+                      .after = first != NULL ? &first->ref : NULL,
+                      .n_after = first != NULL};
     refq_err rc = refq_client_submit(w->client, &spec, &done, NULL);
-    (void)snprintf(said, RQT_SEEN_MAX, "%s existed=%d task=%d", refq_strerror(rc), done.existed,
-                   rqt_world_task_of(w, done.ref.hex));
+    int got = rqt_world_task_of(w, done.ref.hex);
+    (void)snprintf(said, RQT_SEEN_MAX, "%s existed=%d joined=%d task=%d", refq_strerror(rc),
+                   done.existed, done.joined, got);
     if (done.existed) {
         w->n--; /* nothing new came of it */
+    }
+    if (done.joined && got >= 0) {
+        w->tasks[got].joiner = spec.ref;
     }
 }
 
@@ -223,6 +249,7 @@ static void do_retry(rqt_world *w, const op *o, char *said)
     rqt_world_task *old = meant(w, o);
     rqt_world_task *t = add_task(w, o, old->gate);
     t->opened = old->opened;
+    t->follows = old->follows;
     refq_err rc = refq_client_retry(w->client, &old->ref, &t->ref, &task, NULL);
     int got = task != NULL ? rqt_world_task_of(w, refq_task_ref(task)->hex) : -1;
     (void)snprintf(said, RQT_SEEN_MAX, "%s task=%d", refq_strerror(rc), got);
@@ -292,6 +319,26 @@ static void do_answer(rqt_world *w, const op *o, char *said)
     refq_task_free(task);
 }
 
+/* One of its first two callers leaves, or the first one again. */
+static void do_detach(rqt_world *w, const op *o, char *said)
+{
+    refq_task *task = NULL;
+    const rqt_world_task *t = meant(w, o);
+    const refq_ref *caller = o->lane > 0 && t->joiner.hex[0] != '\0' ? &t->joiner : &t->ref;
+    refq_err rc = refq_client_detach(w->client, &t->ref, caller, &task, NULL);
+    (void)snprintf(said, RQT_SEEN_MAX, "%s %d", refq_strerror(rc),
+                   task != NULL && refq_task_status(task) == REFQ_CANCELLED);
+    refq_task_free(task);
+}
+
+static void do_hand_out(rqt_world *w, const op *o, char *said)
+{
+    refq_task *task = NULL;
+    refq_err rc = refq_client_hand_out(w->client, &meant(w, o)->ref, &task, NULL);
+    (void)snprintf(said, RQT_SEEN_MAX, "%s", refq_strerror(rc));
+    refq_task_free(task);
+}
+
 static void (*const doing[KINDS])(rqt_world *w, const op *o,
                                   char *said) = {[SUBMIT] = do_submit,
                                                  [SUBMIT_AGAIN] = do_submit_again,
@@ -302,7 +349,9 @@ static void (*const doing[KINDS])(rqt_world *w, const op *o,
                                                  [RESUME] = do_resume,
                                                  [REMOVE_ONE] = do_remove_one,
                                                  [REMOVE_STATUS] = do_remove_status,
-                                                 [ANSWER] = do_answer};
+                                                 [ANSWER] = do_answer,
+                                                 [DETACH] = do_detach,
+                                                 [HAND_OUT] = do_hand_out};
 
 static bool needs_task(kind k)
 {

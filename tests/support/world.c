@@ -11,8 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SLOTS   16
-#define LONG_MS 600000 /* what is due later than that does not move during a test */
+#define SLOTS     16
+#define LONG_MS   600000 /* what is due later than that does not move during a test */
+#define PARKED_MS 20000  /* nor what waits for another task and looks again so late */
 
 /* --- Beginning and end ------------------------------------------------------------------------ */
 
@@ -117,6 +118,9 @@ static bool is_at_rest(const rqt_world *w, const rqt_world_task *t, const refq_t
     if (status == REFQ_PENDING && due == 0) {
         return w->paused || (w->singles > 0 && strcmp(text_of(task, "task"), "single") == 0);
     }
+    if (refq_task_field(task, "after") != NULL && due > refq_task_seen_at_ms(task) + PARKED_MS) {
+        return true;
+    }
     return status != REFQ_PENDING || due > refq_task_seen_at_ms(task) + LONG_MS ||
            (w->paused && due > 0 && due <= refq_task_seen_at_ms(task));
 }
@@ -211,6 +215,12 @@ static bool is_delayed(const refq_task *task)
     return refq_task_number(task, "due_at", 0) > refq_task_seen_at_ms(task);
 }
 
+/* Redis looks only when it goes on again whether a task that was woken has to wait for another. */
+static bool looks_later(const rqt_world *w, size_t task)
+{
+    return w->paused && w->tasks[task].follows;
+}
+
 void rqt_world_see(rqt_world *w, size_t task, char out[RQT_SEEN_MAX])
 {
     refq_task *t = NULL;
@@ -224,11 +234,12 @@ void rqt_world_see(rqt_world *w, size_t task, char out[RQT_SEEN_MAX])
     (void)snprintf(
         out, RQT_SEEN_MAX,
         "%s %s lane=%s attempt=%s failures=%lld error=%s reason=%s replaced_by=%d replaces=%d "
-        "max_retries=%s key=%s progress=%s waiting=%s delayed=%d value=%s",
+        "max_retries=%s key=%s call=%.1s handed=%s progress=%s waiting=%s delayed=%d value=%s",
         text_of(t, "task"), text_of(t, "status"), text_of(t, "lane"), text_of(t, "attempt"),
         (long long)refq_task_number(t, "failures", 0), text_of(t, "error"), text_of(t, "reason"),
         number_of(w, t, "replaced_by"), number_of(w, t, "replaces"), text_of(t, "max_retries"),
-        text_of(t, "key"), progress_of(t), text_of(t, "waiting"), is_delayed(t), value);
+        text_of(t, "key"), text_of(t, "call"), text_of(t, "handed"), progress_of(t),
+        text_of(t, "waiting"), is_delayed(t) && !looks_later(w, task), value);
     refq_task_free(t);
 }
 

@@ -20,9 +20,11 @@
 
 typedef struct rqt_world_task {
     refq_ref ref;
-    int made_by; /* whatever the test calls what made it */
-    int gate;    /* -1 = it waits at none */
-    bool opened; /* its gate was */
+    int made_by;     /* whatever the test calls what made it */
+    int gate;        /* -1 = it waits at none */
+    bool opened;     /* its gate was */
+    bool follows;    /* submitted to wait for another one */
+    refq_ref joiner; /* the last call that shares it; no hex = none does */
 } rqt_world_task;
 
 typedef struct rqt_world {
