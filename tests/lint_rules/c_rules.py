@@ -14,6 +14,7 @@ MAY_INCLUDE = {
     'base': '',
     'json': 'base',
     'codec': 'base json',
+    'access': 'base codec',
     'redis': 'base codec',
     'schema': 'base codec',
     'task': 'base codec redis',

@@ -16,6 +16,7 @@
 #ifndef REFQ_H
 #define REFQ_H
 
+#include <refq/access.h>
 #include <refq/backend.h>
 #include <refq/bytes.h>
 #include <refq/client.h>
