@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The pure parts of a call: what makes two the same, and what a task without a value answers. */
-#include "call/async_reply.h"
+#include "reply/async.h"
 #include "call/digest.h"
 #include "support/main.h"
 #include "task/record.h"
@@ -111,12 +111,13 @@ static void expect_members(json_t *root, const char *names)
 {
     const char *name = NULL;
     json_t *value = NULL;
-    char got[256] = "";
+    rqi_buf got = {0};
     json_object_foreach(root, name, value)
     {
-        (void)strcat(strcat(got, got[0] != '\0' ? " " : ""), name);
+        rqi_buf_addf(&got, "%s%s", got.len > 0 ? " " : "", name);
     }
-    ck_assert_str_eq(got, names);
+    ck_assert_str_eq(rqi_buf_str(&got), names);
+    rqi_buf_done(&got);
 }
 
 START_TEST(each_format_has_its_members)

@@ -19,6 +19,8 @@
 #include <refq/access.h>
 #include <refq/backend.h>
 #include <refq/bytes.h>
+#include <refq/cache.h>
+#include <refq/call.h>
 #include <refq/client.h>
 #include <refq/error.h>
 #include <refq/handlers.h>
@@ -26,7 +28,9 @@
 #include <refq/memory.h>
 #include <refq/plugin.h>
 #include <refq/preview.h>
+#include <refq/response.h>
 #include <refq/schema.h>
+#include <refq/store.h>
 #include <refq/task.h>
 #include <refq/version.h>
 #include <refq/work.h>

@@ -11,7 +11,7 @@
 #include "backend/memory.h"
 
 #include "base/backoff.h"
-#include "cache/entry.h"
+#include "entry/compose.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -78,7 +78,8 @@ static void complete(rqi_mem_task *t, rqi_outcome *o)
                        .tool_name = t->name,
                        .scope = &t->scope.pub,
                        .created_at_ms = now,
-                       .ttl_ms = ttl};
+                       .ttl_ms = ttl,
+                       .by_task = true};
     rqi_entry_compose(&entry, &t->value);
     if (t->value.err != REFQ_OK) {
         rqi_buf_done(&t->value);

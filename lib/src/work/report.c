@@ -3,7 +3,7 @@
 #include "work/worker.h"
 
 #include "base/backoff.h"
-#include "cache/entry.h"
+#include "entry/compose.h"
 
 #include <string.h>
 
@@ -49,6 +49,7 @@ static void compose_entry(const rqi_attempt *a, rqi_buf *out)
         .scope = &a->scope.pub,
         .created_at_ms = rqi_worker_server_ms(a->line->worker),
         .ttl_ms = a->run.handler->def.result_ttl_ms,
+        .by_task = true,
     };
     rqi_entry_compose(&entry, out);
 }

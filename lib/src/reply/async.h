@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The response for a task that has no value (yet). */
-#ifndef RQI_CALL_ASYNC_REPLY_H
-#define RQI_CALL_ASYNC_REPLY_H
+#ifndef RQI_REPLY_ASYNC_H
+#define RQI_REPLY_ASYNC_H
 
 #include "base/buf.h"
 

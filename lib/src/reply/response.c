@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Names of formats, and the end of a response. */
 #include <refq/response.h>
 
 #include "base/error.h"

@@ -6,7 +6,7 @@
  * The value's text is copied, never re-printed: digits of long integers and the
  * order of keys stay what the handler wrote.
  */
-#include "cache/entry.h"
+#include "entry/compose.h"
 
 #include "codec/json.h"
 #include "task/scope.h"
@@ -72,7 +72,7 @@ static void add_member(rqi_buf *out, const json_t *policy, const char *name, con
     free(text);
 }
 
-static void add_scope(const refq_scope *scope, rqi_buf *out)
+static void add_policy(const refq_scope *scope, rqi_buf *out)
 {
     json_t *policy = NULL;
     if (scope->policy != NULL) {
@@ -80,9 +80,7 @@ static void add_scope(const refq_scope *scope, rqi_buf *out)
             rqi_json_load(scope->policy, strlen(scope->policy), RQI_POLICY_MAX, 0, &policy, NULL);
         out->err = out->err == REFQ_OK ? rc : out->err;
     }
-    rqi_buf_adds(out, ", \"namespace\": ");
-    add_text(out, scope->namespace_name != NULL ? scope->namespace_name : "public");
-    rqi_buf_adds(out, ", \"policy\": {");
+    rqi_buf_addc(out, '{');
     add_member(out, policy, "user_permissions", "31");
     rqi_buf_adds(out, ", ");
     add_member(out, policy, "agent_permissions", "17");
@@ -96,8 +94,22 @@ static void add_scope(const refq_scope *scope, rqi_buf *out)
     add_member(out, policy, "denied_actors", "null");
     rqi_buf_adds(out, ", \"bound_session\": ");
     add_text(out, scope->session);
-    rqi_buf_adds(out, "}, ");
+    rqi_buf_addc(out, '}');
     json_decref(policy);
+}
+
+/* policy: NULL, or the whole of it. */
+static void add_scope(const refq_scope *scope, const char *policy, rqi_buf *out)
+{
+    rqi_buf_adds(out, ", \"namespace\": ");
+    add_text(out, scope->namespace_name != NULL ? scope->namespace_name : "public");
+    rqi_buf_adds(out, ", \"policy\": ");
+    if (policy != NULL) {
+        rqi_buf_adds(out, policy);
+    } else {
+        add_policy(scope, out);
+    }
+    rqi_buf_adds(out, ", ");
 }
 
 static void add_metadata(const rqi_entry *entry, rqi_buf *out)
@@ -114,7 +126,8 @@ static void add_metadata(const rqi_entry *entry, rqi_buf *out)
     } else {
         rqi_buf_adds(out, ", \"total_items\": null");
     }
-    rqi_buf_addf(out, ", \"total_size\": %zu, \"async_completed\": true}", entry->value.len);
+    rqi_buf_addf(out, ", \"total_size\": %zu", entry->value.len);
+    rqi_buf_adds(out, entry->by_task ? ", \"async_completed\": true}" : "}");
 }
 
 void rqi_entry_compose(const rqi_entry *entry, rqi_buf *out)
@@ -122,9 +135,13 @@ void rqi_entry_compose(const rqi_entry *entry, rqi_buf *out)
     static const refq_scope nobodys = {.struct_size = sizeof nobodys};
     rqi_buf_adds(out, "{\"value\": ");
     rqi_buf_add(out, entry->value.ptr, entry->value.len);
-    add_scope(entry->scope != NULL ? entry->scope : &nobodys, out);
+    add_scope(entry->scope != NULL ? entry->scope : &nobodys, entry->policy, out);
     add_seconds(out, "created_at", entry->created_at_ms);
-    add_seconds(out, "expires_at", entry->created_at_ms + entry->ttl_ms);
+    if (entry->ttl_ms > 0) {
+        add_seconds(out, "expires_at", entry->created_at_ms + entry->ttl_ms);
+    } else {
+        rqi_buf_adds(out, "\"expires_at\": null, ");
+    }
     add_metadata(entry, out);
     rqi_buf_addc(out, '}');
 }

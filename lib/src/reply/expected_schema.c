@@ -5,7 +5,7 @@
  * their types, an example and a sentence. All of it is taken from the task's
  * output_schema; what that does not say is null.
  */
-#include "call/async_reply.h"
+#include "reply/async.h"
 
 #include "codec/json.h"
 

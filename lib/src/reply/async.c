@@ -8,7 +8,7 @@
  * Numbers that handlers report are not trusted: progress beyond its total is
  * shown as 100 %, and an estimate is never negative.
  */
-#include "call/async_reply.h"
+#include "reply/async.h"
 
 #include "base/utf8.h"
 #include "codec/json.h"

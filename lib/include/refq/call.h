@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Tool calls that outlive their caller.
+ *
+ *     refq_calls_options o = {.struct_size = sizeof o, .client = client, .cache = cache};
+ *     refq_calls_new(&o, &calls, &err);
+ *     refq_call_spec call = {.struct_size = sizeof call, .queue = "docs", .task = "ocr",
+ *                            .args = "{\"path\": \"a.pdf\"}", .identity = &who};
+ *     refq_call(calls, &call, &response, &err);
+ *
+ * A call is checked against the task's input schema, submitted, and waited for: as long as the
+ * task's definition or the caller says (async_timeout). A task that is over by then is answered
+ * with its value, or a preview of it when it is large; one that is not is answered with its
+ * reference and status, and goes on. Whoever has the reference polls it with refq_cache_get(), from
+ * any process. docs/CALL.md tells the responses.
+ *
+ * All functions may be called from any thread at any time, and block their own thread only.
+ */
+#ifndef REFQ_CALL_H
+#define REFQ_CALL_H
+
+#include <refq/cache.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct refq_calls refq_calls;
+
+typedef struct refq_calls_options {
+    size_t struct_size;        /* sizeof(refq_calls_options) */
+    refq_client *client;       /* required; borrowed */
+    refq_cache *cache;         /* required; borrowed: over the store that the workers write to */
+    const char *const *caches; /* names of caches, besides the queues, whose references are input
+                                  references also when they lead nowhere; NULL-terminated; NULL =
+                                  only the name of `cache`; copied */
+    refq_logger log;
+} refq_calls_options;
+
+REFQ_API REFQ_MUST_USE refq_err refq_calls_new(const refq_calls_options *options,
+                                               refq_calls **ret_calls, refq_error *err);
+
+/* No other thread may use it any more. NULL is fine. */
+REFQ_API void refq_calls_free(refq_calls *calls);
+
+/* Zero means: what the task's definition says. Borrowed for the call. */
+typedef struct refq_call_spec {
+    size_t struct_size; /* sizeof(refq_call_spec) */
+    const char *queue;  /* required */
+    const char *task;   /* required */
+    const char *args;   /* JSON text of an object; NULL = {}. A member _async_response_format is
+                           taken out: it names the format of the response */
+    const refq_identity *identity; /* who calls, as the server found out; NULL = nobody */
+    const refq_caller_rule *rule;  /* whose the result will be; NULL = public, the cache's policy */
+    int has_async_timeout;
+    int64_t async_timeout_ms; /* how long to wait for the value; 0 = answer at once */
+    int has_format;
+    refq_format format;
+    int has_max_size;
+    int64_t max_size; /* a value up to this size is answered whole, in the cache's unit */
+    int has_reuse;
+    refq_reuse reuse; /* whether an identical call joins a task that runs, or takes its result */
+    refq_lane lane;
+    int64_t timeout_ms; /* wall time of one attempt */
+    int max_retries;
+    const char *key; /* idempotency key; NULL = none */
+    const char *traceparent;
+} refq_call_spec;
+
+/* Calls a task. Free *ret with refq_response_free(). Its status is that of the task: REFQ_COMPLETE
+ * with the value, a preview, or (when the caller may not read it) the reference only; REFQ_PENDING
+ * and REFQ_PROCESSING with the reference; REFQ_FAILED and REFQ_CANCELLED with the reason.
+ *
+ * REFQ_ERR_NOTFOUND: no worker offers the task, or an argument is a reference that leads nowhere or
+ * that this caller may not use. REFQ_ERR_INVALID: the arguments do not fit the task's input schema;
+ * the error names the place. Nothing is queued then. Otherwise as refq_client_submit(). */
+REFQ_API REFQ_MUST_USE refq_err refq_call(refq_calls *calls, const refq_call_spec *spec,
+                                          refq_response *ret, refq_error *err);
+
+/* Cancels a task, for an actor with EXECUTE on what it makes; others are told that there is no such
+ * reference. The response shows what it has become. */
+REFQ_API REFQ_MUST_USE refq_err refq_call_cancel(refq_calls *calls, const char *ref_id,
+                                                 const refq_actor *actor, refq_response *ret,
+                                                 refq_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

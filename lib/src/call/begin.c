@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The first part of a call: everything that can be wrong with it is found before
+ * anything is queued, in the order in which a caller would want to know: is there
+ * such a task, do the arguments fit, may they be used.
+ */
+#include "call/calls.h"
+
+#include "base/error.h"
+#include "call/digest.h"
+#include "cache/cache.h"
+#include "codec/args.h"
+#include "codec/json.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define FORMAT_MEMBER "_async_response_format"
+
+/* --- Arguments -------------------------------------------------------------------------------- */
+
+/* The caller's wish for a format is no argument of the task. */
+static refq_err take_format(rqi_under_way *w, refq_error *err)
+{
+    const json_t *wish = json_object_get(w->args, FORMAT_MEMBER);
+    w->format = w->spec->has_format ? w->spec->format : REFQ_FORMAT_STANDARD;
+    if (wish == NULL) {
+        return REFQ_OK;
+    }
+    refq_err rc = json_is_string(wish)
+                      ? refq_format_parse(json_string_value(wish), &w->format, err)
+                      : rqi_fail(err, REFQ_ERR_INVALID,
+                                 "%s must be \"minimal\", \"standard\" or \"full\"", FORMAT_MEMBER);
+    if (rc == REFQ_OK) {
+        (void)json_object_del(w->args, FORMAT_MEMBER);
+    }
+    return rc;
+}
+
+static refq_err read_args(rqi_under_way *w, refq_error *err)
+{
+    const char *text = w->spec->args != NULL ? w->spec->args : "{}";
+    refq_err rc = rqi_json_load(text, strlen(text), RQI_ARGS_MAX, 0, &w->args, err);
+    if (rc == REFQ_OK && !json_is_object(w->args)) {
+        rc = rqi_fail(err, REFQ_ERR_INVALID, "not an object");
+    }
+    rc = rc == REFQ_OK ? take_format(w, err) : rc;
+    if (rc != REFQ_OK) {
+        return rqi_fail_in(err, rc, "arguments of %s", w->spec->task);
+    }
+    w->args_text = json_dumps(w->args, JSON_COMPACT);
+    return w->args_text != NULL ? REFQ_OK : rqi_fail(err, REFQ_ERR_NOMEM, "out of memory");
+}
+
+/* A reference stands for a value of any type, so where one is given the schema is not asked: what
+ * the task makes of the value is the worker's to say. */
+static refq_err validate(const rqi_under_way *w, refq_error *err)
+{
+    if (w->definition->input == NULL || w->inputs.n > 0) {
+        return REFQ_OK;
+    }
+    refq_err rc =
+        refq_schema_validate(w->definition->input, w->args_text, strlen(w->args_text), err);
+    return rc == REFQ_OK ? rc : rqi_fail_in(err, rc, "arguments of %s", w->spec->task);
+}
+
+/* --- Whose it is ------------------------------------------------------------------------------ */
+
+static refq_err find_place(rqi_under_way *w, refq_error *err)
+{
+    return refq_caller_make(w->spec->rule, w->spec->identity, w->calls->cache->policy, &w->caller,
+                            err);
+}
+
+static refq_reuse reuse_of(const rqi_under_way *w)
+{
+    return w->spec->has_reuse ? w->spec->reuse : REFQ_REUSE_IN_FLIGHT;
+}
+
+static refq_err name_call(const rqi_under_way *w, const refq_scope *scope,
+                          char out[RQI_DIGEST_LEN + 1], refq_error *err)
+{
+    rqi_identical same = {.task = w->spec->task,
+                          .namespace_name = scope->namespace_name,
+                          .owner = scope->owner,
+                          .session = scope->session,
+                          .policy = scope->policy,
+                          .args = {.ptr = w->args_text, .len = strlen(w->args_text)}};
+    return rqi_call_digest(&same, out, err);
+}
+
+/* --- Submitting ------------------------------------------------------------------------------- */
+
+static refq_err submit(rqi_under_way *w, refq_error *err)
+{
+    char call[RQI_DIGEST_LEN + 1];
+    refq_scope scope = {.struct_size = sizeof scope};
+    const refq_call_spec *s = w->spec;
+    refq_caller_scope(w->caller, &scope);
+    if (w->inputs.n == 0) { /* the worker has nothing to ask in his name */
+        scope.actor = NULL;
+        scope.actor_session = NULL;
+    }
+    refq_err rc = refq_ref_make(s->queue, &w->as, err);
+    rc = rc == REFQ_OK ? name_call(w, &scope, call, err) : rc;
+    if (rc != REFQ_OK) {
+        return rc;
+    }
+    refq_spec spec = {.struct_size = sizeof spec,
+                      .ref = w->as,
+                      .task = s->task,
+                      .args = w->args_text,
+                      .lane = s->lane,
+                      .timeout_ms = s->timeout_ms,
+                      .max_retries = s->max_retries,
+                      .key = s->key,
+                      .traceparent = s->traceparent,
+                      .scope = &scope,
+                      .reuse = reuse_of(w),
+                      .call = reuse_of(w) != REFQ_REUSE_NONE ? call : NULL,
+                      .after = w->inputs.after,
+                      .n_after = w->inputs.n_after};
+    return refq_client_submit(w->calls->client, &spec, &w->submitted, err);
+}
+
+refq_err rqi_call_begin(rqi_under_way *w, refq_error *err)
+{
+    refq_calls *c = w->calls;
+    refq_err rc =
+        rqi_definitions_take(c->definitions, w->spec->queue, w->spec->task, &w->definition, err);
+    rc = rc == REFQ_OK ? read_args(w, err) : rc;
+    rc = rc == REFQ_OK ? find_place(w, err) : rc;
+    rc = rc == REFQ_OK ? rqi_inputs_check(c->cache, (const char *const *)c->caches, w->args,
+                                          refq_caller_actor(w->caller), &w->inputs, err)
+                       : rc;
+    rc = rc == REFQ_OK ? validate(w, err) : rc;
+    return rc == REFQ_OK ? submit(w, err) : rc;
+}
+
+void rqi_call_end(rqi_under_way *w)
+{
+    if (w->definition != NULL) {
+        rqi_definitions_give_back(w->calls->definitions, w->definition);
+    }
+    refq_caller_free(w->caller);
+    json_decref(w->args);
+    free(w->args_text);
+    *w = (rqi_under_way){0};
+}

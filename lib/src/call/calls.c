@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/* What calls share: its beginning and end. */
+#include "call/calls.h"
+
+#include "base/error.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void free_names(char **names)
+{
+    for (size_t i = 0; names != NULL && names[i] != NULL; i++) {
+        free(names[i]);
+    }
+    free((void *)names);
+}
+
+/* NULL when out of memory. */
+static char **copy_names(const char *const *names)
+{
+    size_t n = 0;
+    while (names[n] != NULL) {
+        n++;
+    }
+    char **copy = (char **)calloc(n + 1, sizeof *copy);
+    for (size_t i = 0; copy != NULL && i < n; i++) {
+        copy[i] = strdup(names[i]);
+        if (copy[i] == NULL) {
+            free_names(copy);
+            return NULL;
+        }
+    }
+    return copy;
+}
+
+refq_err refq_calls_new(const refq_calls_options *options, refq_calls **ret_calls, refq_error *err)
+{
+    if (options->client == NULL || options->cache == NULL) {
+        return rqi_fail(err, REFQ_ERR_INVALID, "calls need a client and a cache");
+    }
+    refq_calls *calls = calloc(1, sizeof *calls);
+    if (calls == NULL) {
+        return rqi_fail(err, REFQ_ERR_NOMEM, "out of memory");
+    }
+    calls->client = options->client;
+    calls->cache = options->cache;
+    calls->log = options->log;
+    calls->definitions = rqi_definitions_new(options->client);
+    calls->caches = options->caches != NULL ? copy_names(options->caches) : NULL;
+    if (calls->definitions == NULL || (options->caches != NULL && calls->caches == NULL)) {
+        refq_calls_free(calls);
+        return rqi_fail(err, REFQ_ERR_NOMEM, "out of memory");
+    }
+    *ret_calls = calls;
+    return REFQ_OK;
+}
+
+void refq_calls_free(refq_calls *calls)
+{
+    if (calls != NULL) {
+        rqi_definitions_free(calls->definitions);
+        free_names(calls->caches);
+        free(calls);
+    }
+}

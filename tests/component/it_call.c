@@ -1,0 +1,598 @@
+/* SPDX-License-Identifier: MIT */
+/* Calls: answered in time or by reference, joined, refused; over a real server and worker. */
+#include "support/inworker.h"
+#include "support/main.h"
+#include "support/redis_fixture.h"
+#include "support/tasks.h"
+#include "support/wait.h"
+
+#include <refq/call.h>
+
+#include <check.h>
+#include <jansson.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+static refq_store *store;
+static refq_cache *cache;
+static refq_calls *calls;
+static atomic_bool gate;
+static atomic_int runs;
+
+/* --- Handlers --------------------------------------------------------------------------------- */
+
+/* Gives its arguments back. */
+static refq_err echo(refq_ctx *ctx, void *arg)
+{
+    (void)arg;
+    atomic_fetch_add(&runs, 1);
+    return refq_ctx_return_json(ctx, refq_ctx_args_json(ctx));
+}
+
+/* Runs until the gate is open. */
+static refq_err slow(refq_ctx *ctx, void *arg)
+{
+    (void)arg;
+    atomic_fetch_add(&runs, 1);
+    while (!atomic_load(&gate)) {
+        if (!refq_ctx_progress(ctx, 3, 4, "three of four")) {
+            return refq_ctx_fail(ctx, REFQ_ERR_CLOSED, "told to stop");
+        }
+        struct pollfd told = {.fd = refq_ctx_cancel_fd(ctx), .events = POLLIN};
+        (void)poll(&told, 1, 5);
+    }
+    return refq_ctx_return_json(ctx, "{\"text\": \"done\"}");
+}
+
+static refq_err give_up(refq_ctx *ctx, void *arg)
+{
+    (void)arg;
+    return refq_ctx_fail(ctx, REFQ_ERR_INVALID,
+                         "a reason that is longer than what fits into the sixty-four bytes of the "
+                         "record");
+}
+
+static refq_err many(refq_ctx *ctx, void *arg)
+{
+    char text[16 * 1000];
+    size_t at = 0;
+    (void)arg;
+    for (int i = 0; i < 1000; i++) {
+        at += (size_t)snprintf(text + at, sizeof text - at, "%s%d", i == 0 ? "[" : ", ", i);
+    }
+    (void)snprintf(text + at, sizeof text - at, "]");
+    return refq_ctx_return_json(ctx, text);
+}
+
+#define INPUT                                                                        \
+    "{\"type\":\"object\",\"properties\":{\"pages\":{\"type\":\"array\",\"items\":{" \
+    "\"type\":\"integer\"}}},\"additionalProperties\":false}"
+#define OUTPUT "{\"type\":\"object\",\"properties\":{\"text\":{\"type\":\"string\"}}}"
+
+static refq_handlers *handlers(void)
+{
+    refq_handlers *set = rqt_handlers();
+    rqt_handlers_add(set, (refq_task_def){.name = "echo"}, REFQ_RUN_THREAD, echo, NULL);
+    rqt_handlers_add(set, (refq_task_def){.name = "slow", .output_schema = OUTPUT}, REFQ_RUN_THREAD,
+                     slow, NULL);
+    rqt_handlers_add(set, (refq_task_def){.name = "fail"}, REFQ_RUN_THREAD, give_up, NULL);
+    rqt_handlers_add(set, (refq_task_def){.name = "many"}, REFQ_RUN_THREAD, many, NULL);
+    rqt_handlers_add(set, (refq_task_def){.name = "strict", .input_schema = INPUT}, REFQ_RUN_THREAD,
+                     echo, NULL);
+    return set;
+}
+
+/* --- Scaffolding ------------------------------------------------------------------------------ */
+
+static bool is_offered(void)
+{
+    refq_texts texts = {0};
+    bool there = refq_client_catalog(rqt_client(), RQT_QUEUE, "echo", &texts, NULL) == REFQ_OK;
+    if (there) {
+        refq_texts_free(&texts);
+    }
+    return there;
+}
+
+static void begin(void)
+{
+    refq_error err = {0};
+    atomic_store(&gate, false);
+    atomic_store(&runs, 0);
+    rqt_redis_do("FLUSHALL");
+    rqt_inworker_make((refq_worker_options){.concurrency = 8});
+    rqt_inworker_serve(RQT_QUEUE, handlers());
+    rqt_inworker_start();
+    refq_store_options so = {.struct_size = sizeof so, .url = rqt_redis_url()};
+    ck_assert_msg(refq_store_open(&so, &store, &err) == REFQ_OK, "%s", err.text);
+    refq_cache_options co = {.struct_size = sizeof co, .name = "calls", .client = rqt_client()};
+    ck_assert_msg(refq_cache_open(store, &co, &cache, &err) == REFQ_OK, "%s", err.text);
+    refq_calls_options o = {.struct_size = sizeof o, .client = rqt_client(), .cache = cache};
+    ck_assert_msg(refq_calls_new(&o, &calls, &err) == REFQ_OK, "%s", err.text);
+    ck_assert(RQT_UNTIL(is_offered(), 10000));
+}
+
+static void end(void)
+{
+    refq_calls_free(calls);
+    refq_cache_close(cache);
+    refq_store_close(store);
+    atomic_store(&gate, true);
+    rqt_inworker_stop(REFQ_OK);
+    rqt_client_end();
+}
+
+static refq_call_spec spec_of(refq_call_spec s)
+{
+    s.struct_size = sizeof s;
+    s.queue = s.queue != NULL ? s.queue : RQT_QUEUE;
+    if (!s.has_async_timeout) {
+        s.has_async_timeout = 1;
+        s.async_timeout_ms = 20000;
+    }
+    return s;
+}
+
+static json_t *parse(refq_response *response)
+{
+    json_error_t at;
+    json_t *root = json_loads(response->json, JSON_REJECT_DUPLICATES, &at);
+    ck_assert_msg(root != NULL, "%s: %s", at.text, response->json);
+    ck_assert_str_eq(json_string_value(json_object_get(root, "status")),
+                     refq_status_name(response->status));
+    ck_assert_int_eq(json_is_true(json_object_get(root, "is_async")), response->is_async);
+    ck_assert_int_eq(json_is_true(json_object_get(root, "is_complete")), response->is_complete);
+    refq_response_free(response);
+    return root;
+}
+
+static json_t *make_call(refq_call_spec s)
+{
+    refq_error err = {0};
+    refq_response response;
+    s = spec_of(s);
+    ck_assert_msg(refq_call(calls, &s, &response, &err) == REFQ_OK, "%s", err.text);
+    return parse(&response);
+}
+
+#define CALL(...) make_call((refq_call_spec){__VA_ARGS__})
+#define AT_ONCE   .has_async_timeout = 1, .async_timeout_ms = 0
+
+static json_t *poll_ref(const char *ref_id, const refq_actor *who)
+{
+    refq_error err = {0};
+    refq_response response;
+    refq_cache_query q = {.struct_size = sizeof q, .format = REFQ_FORMAT_FULL};
+    ck_assert_msg(refq_cache_get(cache, ref_id, &q, who, &response, &err) == REFQ_OK, "%s",
+                  err.text);
+    return parse(&response);
+}
+
+static void refuse_call(refq_call_spec s, refq_err rc, const char *says)
+{
+    refq_error err = {0};
+    refq_response response;
+    s = spec_of(s);
+    refq_err got = refq_call(calls, &s, &response, &err);
+    ck_assert_msg(got == rc, "%s: %s", refq_strerror(got), err.text);
+    ck_assert_msg(strstr(err.text, says) != NULL, "%s", err.text);
+}
+
+#define REFUSE(rc, says, ...) refuse_call((refq_call_spec){__VA_ARGS__}, (rc), (says))
+
+static const char *text_of(json_t *root, const char *name)
+{
+    const char *text = json_string_value(json_object_get(root, name));
+    return text != NULL ? text : "";
+}
+
+static void expect_json(json_t *root, const char *name, const char *want)
+{
+    char *text = json_dumps(json_object_get(root, name), JSON_ENCODE_ANY | JSON_COMPACT);
+    ck_assert_msg(text != NULL && strcmp(text, want) == 0, "%s is %s, not %s", name, text, want);
+    free(text);
+}
+
+/* --- In time or not --------------------------------------------------------------------------- */
+
+START_TEST(work_within_the_timeout_is_answered_with_its_value)
+{
+    begin();
+    json_t *root = CALL(.task = "echo", .args = "{\"a\": [1, 2.50, \"x\"]}");
+    expect_json(root, "is_complete", "true");
+    expect_json(root, "is_async", "false");
+    expect_json(root, "value", "{\"a\":[1,2.5,\"x\"]}");
+    expect_json(root, "total_items", "1");
+    json_decref(root);
+    ck_assert_int_eq(atomic_load(&runs), 1);
+    end();
+}
+END_TEST
+
+static bool is_status(const char *ref_id, const char *status)
+{
+    json_t *root = poll_ref(ref_id, NULL);
+    bool is = strcmp(text_of(root, "status"), status) == 0;
+    json_decref(root);
+    return is;
+}
+
+START_TEST(work_that_takes_longer_is_answered_with_its_reference)
+{
+    char ref_id[REFQ_REF_MAX + 1];
+    begin();
+    json_t *root = CALL(.task = "slow", AT_ONCE, .has_format = 1, .format = REFQ_FORMAT_FULL);
+    expect_json(root, "is_complete", "false");
+    expect_json(root, "is_async", "true");
+    expect_json(root, "expected_schema",
+                "{\"return_type\":\"object\",\"fields\":{\"text\":\"string\"},\"example\":null,"
+                "\"description\":null}");
+    (void)snprintf(ref_id, sizeof ref_id, "%s", text_of(root, "ref_id"));
+    json_decref(root);
+    ck_assert(RQT_UNTIL(is_status(ref_id, "processing"), 10000));
+    root = poll_ref(ref_id, NULL);
+    expect_json(root, "is_async", "true");
+    json_decref(root);
+    atomic_store(&gate, true);
+    ck_assert(RQT_UNTIL(is_status(ref_id, "complete"), 10000));
+    for (int i = 0; i < 3; i++) {
+        root = poll_ref(ref_id, NULL);
+        expect_json(root, "preview", "{\"text\":\"done\"}");
+        expect_json(root, "is_complete", "true");
+        json_decref(root);
+    }
+    ck_assert_int_eq(atomic_load(&runs), 1);
+    end();
+}
+END_TEST
+
+START_TEST(a_large_value_is_answered_with_a_preview)
+{
+    begin();
+    json_t *root = CALL(.task = "many", .has_max_size = 1, .max_size = 50);
+    expect_json(root, "is_complete", "false");
+    expect_json(root, "is_async", "false");
+    expect_json(root, "total_items", "1000");
+    ck_assert_str_eq(text_of(root, "preview_strategy"), "sample");
+    ck_assert_ptr_nonnull(strstr(text_of(root, "message"), "get_cached_result"));
+    json_decref(root);
+    end();
+}
+END_TEST
+
+START_TEST(a_failure_is_told_in_full)
+{
+    char ref_id[REFQ_REF_MAX + 1];
+    begin();
+    json_t *root = CALL(.task = "fail", .has_format = 1, .format = REFQ_FORMAT_FULL);
+    ck_assert_str_eq(text_of(root, "status"), "failed");
+    ck_assert_ptr_nonnull(strstr(text_of(root, "error"), "sixty-four bytes of the record"));
+    ck_assert_ptr_nonnull(strstr(text_of(root, "message"), "Task failed: a reason"));
+    (void)snprintf(ref_id, sizeof ref_id, "%s", text_of(root, "ref_id"));
+    json_decref(root);
+    root = poll_ref(ref_id, NULL);
+    ck_assert_str_eq(text_of(root, "status"), "failed");
+    json_decref(root);
+    end();
+}
+END_TEST
+
+START_TEST(an_agent_chooses_the_format)
+{
+    begin();
+    json_t *root = CALL(.task = "slow", AT_ONCE,
+                        .args = "{\"_async_response_format\": \"minimal\", \"a\": 1}");
+    ck_assert_uint_eq(json_object_size(root), 4);
+    json_decref(root);
+    atomic_store(&gate, true);
+    root = CALL(.task = "echo", .args = "{\"_async_response_format\": \"full\", \"a\": 1}");
+    expect_json(root, "value", "{\"a\":1}");
+    json_decref(root);
+    REFUSE(REFQ_ERR_INVALID, "minimal, standard and full", .task = "echo",
+           .args = "{\"_async_response_format\": \"tiny\"}");
+    REFUSE(REFQ_ERR_INVALID, "_async_response_format", .task = "echo",
+           .args = "{\"_async_response_format\": 1}");
+    end();
+}
+END_TEST
+
+/* --- Refused before anything is queued -------------------------------------------------------- */
+
+START_TEST(arguments_that_do_not_fit_are_refused)
+{
+    begin();
+    REFUSE(REFQ_ERR_INVALID, "/pages/1", .task = "strict", .args = "{\"pages\": [1, \"x\"]}");
+    REFUSE(REFQ_ERR_INVALID, "more", .task = "strict", .args = "{\"more\": 1}");
+    REFUSE(REFQ_ERR_INVALID, "arguments of echo", .task = "echo", .args = "[1]");
+    REFUSE(REFQ_ERR_INVALID, "arguments of echo", .task = "echo", .args = "{\"a\"");
+    json_decref(CALL(.task = "strict", .args = "{\"pages\": [1, 2]}"));
+    ck_assert_int_eq(rqt_meta("complete"), 1);
+    ck_assert_int_eq(rqt_meta("pending"), 0);
+    end();
+}
+END_TEST
+
+START_TEST(a_task_that_nobody_offers_is_not_found)
+{
+    begin();
+    REFUSE(REFQ_ERR_NOTFOUND, "did you mean 'echo'", .task = "ecko");
+    REFUSE(REFQ_ERR_NOTFOUND, "nobodys", .task = "echo", .queue = "nobodys");
+    REFUSE(REFQ_ERR_INVALID, "no name", .task = "no name");
+    end();
+}
+END_TEST
+
+/* --- Identical calls -------------------------------------------------------------------------- */
+
+enum { CALLERS = 8 };
+
+struct caller {
+    pthread_t thread;
+    const char *task;
+    refq_call_spec spec;
+    char ref_id[REFQ_REF_MAX + 1];
+    refq_err rc;
+    bool complete;
+};
+
+static void *call_once(void *arg)
+{
+    struct caller *c = arg;
+    refq_response response = {0};
+    c->rc = refq_call(calls, &c->spec, &response, NULL);
+    json_t *root = c->rc == REFQ_OK ? json_loads(response.json, 0, NULL) : NULL;
+    (void)snprintf(c->ref_id, sizeof c->ref_id, "%s", text_of(root, "ref_id"));
+    c->complete = response.is_complete;
+    json_decref(root);
+    refq_response_free(&response);
+    return NULL;
+}
+
+static void start_callers(struct caller *callers, refq_call_spec s)
+{
+    for (int i = 0; i < CALLERS; i++) {
+        callers[i].spec = spec_of(s);
+        ck_assert_int_eq(pthread_create(&callers[i].thread, NULL, call_once, &callers[i]), 0);
+    }
+}
+
+/* The callers that have joined the one task there is. */
+static long long joined(void)
+{
+    redisReply *keys = rqt_redis("KEYS refq:{" RQT_QUEUE "}:callers:*");
+    long long n = 0;
+    if (keys->elements == 1) {
+        redisReply *size = rqt_redis("SCARD %s", keys->element[0]->str);
+        n = size->integer;
+        freeReplyObject(size);
+    }
+    freeReplyObject(keys);
+    return n;
+}
+
+START_TEST(identical_calls_share_one_execution)
+{
+    struct caller callers[CALLERS] = {0};
+    begin();
+    start_callers(callers, (refq_call_spec){.task = "slow", .args = "{\"a\": 1}"});
+    ck_assert(RQT_UNTIL(joined() == CALLERS, 10000));
+    atomic_store(&gate, true);
+    for (int i = 0; i < CALLERS; i++) {
+        (void)pthread_join(callers[i].thread, NULL);
+        ck_assert_int_eq(callers[i].rc, REFQ_OK);
+        ck_assert(callers[i].complete);
+        ck_assert_str_eq(callers[i].ref_id, callers[0].ref_id);
+    }
+    ck_assert_int_eq(atomic_load(&runs), 1);
+    end();
+}
+END_TEST
+
+START_TEST(reuse_is_the_callers_choice)
+{
+    char first[REFQ_REF_MAX + 1];
+    static const struct {
+        refq_reuse reuse;
+        bool same;
+    } cases[] = {{REFQ_REUSE_NONE, false}, {REFQ_REUSE_IN_FLIGHT, true}, {REFQ_REUSE_RESULT, true}};
+    begin();
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char args[32];
+        (void)snprintf(args, sizeof args, "{\"a\": %zu}", i);
+        refq_call_spec s = {
+            .task = "slow", .args = args, AT_ONCE, .has_reuse = 1, .reuse = cases[i].reuse};
+        json_t *root = make_call(s);
+        (void)snprintf(first, sizeof first, "%s", text_of(root, "ref_id"));
+        json_decref(root);
+        root = make_call(s);
+        ck_assert_int_eq(strcmp(first, text_of(root, "ref_id")) == 0, cases[i].same);
+        json_decref(root);
+    }
+    end();
+}
+END_TEST
+
+START_TEST(a_result_is_used_again_when_the_caller_wants)
+{
+    static const struct {
+        refq_reuse reuse;
+        int runs;
+    } cases[] = {{REFQ_REUSE_IN_FLIGHT, 2}, {REFQ_REUSE_RESULT, 1}};
+    begin();
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char args[32];
+        atomic_store(&runs, 0);
+        (void)snprintf(args, sizeof args, "{\"b\": %zu}", i);
+        for (int k = 0; k < 2; k++) {
+            json_t *root =
+                CALL(.task = "echo", .args = args, .has_reuse = 1, .reuse = cases[i].reuse);
+            expect_json(root, "is_complete", "true");
+            json_decref(root);
+        }
+        ck_assert_int_eq(atomic_load(&runs), cases[i].runs);
+    }
+    end();
+}
+END_TEST
+
+/* --- Whose it is ------------------------------------------------------------------------------ */
+
+static const refq_identity alice = {.struct_size = sizeof alice, .user_id = "alice"};
+static const refq_identity bob = {.struct_size = sizeof bob, .user_id = "bob"};
+static const refq_actor user_alice = {.type = REFQ_ACTOR_USER, .id = "alice"};
+static const refq_actor user_bob = {.type = REFQ_ACTOR_USER, .id = "bob"};
+
+static refq_caller_rule own_rule(void)
+{
+    return (refq_caller_rule){.struct_size = sizeof(refq_caller_rule),
+                              .namespace_template = "user:{user_id}",
+                              .owner_template = "user:{user_id}"};
+}
+
+START_TEST(a_task_is_its_callers_from_the_start)
+{
+    char ref_id[REFQ_REF_MAX + 1];
+    refq_error err = {0};
+    refq_response response;
+    refq_caller_rule rule = own_rule();
+    begin();
+    json_t *root = CALL(.task = "slow", .identity = &alice, .rule = &rule, AT_ONCE);
+    (void)snprintf(ref_id, sizeof ref_id, "%s", text_of(root, "ref_id"));
+    json_decref(root);
+    for (int i = 0; i < 2; i++) {
+        json_decref(poll_ref(ref_id, &user_alice));
+        ck_assert_int_eq(refq_cache_get(cache, ref_id, NULL, &user_bob, &response, &err),
+                         REFQ_ERR_NOTFOUND);
+        ck_assert_int_eq(refq_cache_get(cache, ref_id, NULL, NULL, &response, &err),
+                         REFQ_ERR_NOTFOUND);
+        ck_assert_int_eq(refq_call_cancel(calls, ref_id, &user_bob, &response, &err),
+                         REFQ_ERR_NOTFOUND);
+        atomic_store(&gate, true);
+        refq_ref ref;
+        ck_assert_int_eq(refq_ref_parse(ref_id, &ref, &err), REFQ_OK);
+        rqt_expect(&ref, "complete", 10000);
+    }
+    end();
+}
+END_TEST
+
+START_TEST(another_users_identical_call_is_another_call)
+{
+    refq_caller_rule rule = own_rule();
+    begin();
+    const refq_identity *who[] = {&alice, &bob, &alice};
+    for (int i = 0; i < 3; i++) {
+        json_decref(CALL(.task = "echo", .args = "{\"c\": 1}", .identity = who[i], .rule = &rule,
+                         .has_reuse = 1, .reuse = REFQ_REUSE_RESULT));
+    }
+    ck_assert_int_eq(atomic_load(&runs), 2);
+    end();
+}
+END_TEST
+
+START_TEST(what_may_only_be_used_is_answered_by_reference)
+{
+    refq_policy hidden = refq_policy_preset(REFQ_POLICY_EXECUTE_ONLY);
+    refq_caller_rule rule = {.struct_size = sizeof rule, .policy = &hidden};
+    begin();
+    json_t *root = CALL(.task = "echo", .args = "{\"secret\": 1}", .rule = &rule);
+    ck_assert_ptr_null(json_object_get(root, "value"));
+    ck_assert_ptr_null(json_object_get(root, "preview"));
+    expect_json(root, "is_complete", "false");
+    ck_assert_str_eq(text_of(root, "status"), "complete");
+    json_decref(root);
+    end();
+}
+END_TEST
+
+START_TEST(cancel_is_for_those_who_may_use_it)
+{
+    refq_error err = {0};
+    refq_response response;
+    begin();
+    json_t *root = CALL(.task = "slow", AT_ONCE);
+    const char *ref_id = text_of(root, "ref_id");
+    for (int i = 0; i < 2; i++) { /* a repeat does no harm */
+        ck_assert_msg(refq_call_cancel(calls, ref_id, NULL, &response, &err) == REFQ_OK, "%s",
+                      err.text);
+        ck_assert_int_eq(response.status, REFQ_CANCELLED);
+        refq_response_free(&response);
+    }
+    json_t *now = poll_ref(ref_id, NULL);
+    ck_assert_str_eq(text_of(now, "message"), "Task was cancelled");
+    json_decref(now);
+    json_decref(root);
+    end();
+}
+END_TEST
+
+/* --- References as arguments ------------------------------------------------------------------ */
+
+START_TEST(a_text_that_only_looks_like_a_reference_is_a_text)
+{
+    begin();
+    json_t *root = CALL(.task = "echo", .args = "{\"image\": \"sha256:deadbeefdeadbeef\"}");
+    expect_json(root, "value", "{\"image\":\"sha256:deadbeefdeadbeef\"}");
+    json_decref(root);
+    end();
+}
+END_TEST
+
+START_TEST(a_reference_that_may_not_be_used_is_refused)
+{
+    char ref_id[REFQ_STORE_ID_MAX + 1];
+    char args[REFQ_STORE_ID_MAX + 32];
+    refq_error err = {0};
+    begin();
+    refq_cache_value v = {
+        .struct_size = sizeof v, .json = "1", .len = 1, .namespace_name = "user:alice"};
+    ck_assert_int_eq(refq_cache_set(cache, &v, &user_alice, ref_id, &err), REFQ_OK);
+    (void)snprintf(args, sizeof args, "{\"x\": [{\"y\": \"%s\"}]}", ref_id);
+    REFUSE(REFQ_ERR_NOTFOUND, "Invalid or inaccessible reference", .task = "echo", .args = args,
+           .identity = &bob);
+    REFUSE(REFQ_ERR_NOTFOUND, "Invalid or inaccessible reference", .task = "echo",
+           .args = "{\"x\": \"calls:0123456789abcdef\"}");
+    REFUSE(REFQ_ERR_NOTFOUND, "Invalid or inaccessible reference", .task = "echo",
+           .args = "{\"x\": \"docs:0123456789abcdef0123456789abcdef\"}");
+    ck_assert_int_eq(rqt_meta("pending"), 0);
+    ck_assert_int_eq(atomic_load(&runs), 0);
+    end();
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("it_call");
+    TCase *c = tcase_create("call");
+    tcase_set_timeout(c, 60);
+    tcase_add_test(c, work_within_the_timeout_is_answered_with_its_value);
+    tcase_add_test(c, work_that_takes_longer_is_answered_with_its_reference);
+    tcase_add_test(c, a_large_value_is_answered_with_a_preview);
+    tcase_add_test(c, a_failure_is_told_in_full);
+    tcase_add_test(c, an_agent_chooses_the_format);
+    tcase_add_test(c, arguments_that_do_not_fit_are_refused);
+    tcase_add_test(c, a_task_that_nobody_offers_is_not_found);
+    suite_add_tcase(s, c);
+    TCase *same = tcase_create("same");
+    tcase_set_timeout(same, 60);
+    tcase_add_test(same, identical_calls_share_one_execution);
+    tcase_add_test(same, reuse_is_the_callers_choice);
+    tcase_add_test(same, a_result_is_used_again_when_the_caller_wants);
+    suite_add_tcase(s, same);
+    TCase *who = tcase_create("who");
+    tcase_set_timeout(who, 60);
+    tcase_add_test(who, a_task_is_its_callers_from_the_start);
+    tcase_add_test(who, another_users_identical_call_is_another_call);
+    tcase_add_test(who, what_may_only_be_used_is_answered_by_reference);
+    tcase_add_test(who, cancel_is_for_those_who_may_use_it);
+    suite_add_tcase(s, who);
+    TCase *inputs = tcase_create("inputs");
+    tcase_set_timeout(inputs, 60);
+    tcase_add_test(inputs, a_text_that_only_looks_like_a_reference_is_a_text);
+    tcase_add_test(inputs, a_reference_that_may_not_be_used_is_refused);
+    suite_add_tcase(s, inputs);
+    return rqt_main_redis(s, NULL);
+}
