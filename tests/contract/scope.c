@@ -111,6 +111,9 @@ static void the_longest_pass(rqi_ct *ct)
     text[256] = '\0';
     memset(policy, 'p', size);
     memcpy(policy, "{\"allowed_actors\":[\"", 20);
+    for (size_t at = 220; at + 250 < size; at += 204) {
+        memcpy(policy + at, "\", \"", 4);
+    }
     memcpy(policy + size - 3, "\"]}", 4);
     refq_scope scope = {.struct_size = sizeof scope,
                         .namespace_name = text,
@@ -143,6 +146,8 @@ static void what_cannot_be_one_is_refused(rqi_ct *ct)
         {{.session = "\xff\xfe"}, REFQ_ERR_INVALID},
         {{.actor = "del\x7f"}, REFQ_ERR_INVALID},
         {{.actor_session = "\x1b[31m"}, REFQ_ERR_INVALID},
+        {{.actor = "c1 \xc2\x9b"}, REFQ_ERR_INVALID},
+        {{.policy = "{\"denied_actors\":[\"two\\nlines\"]}"}, REFQ_ERR_INVALID},
         {{.policy = "[]"}, REFQ_ERR_INVALID},
         {{.policy = "{"}, REFQ_ERR_INVALID},
         {{.policy = "{\"owner\":\"me\"}"}, REFQ_ERR_INVALID},

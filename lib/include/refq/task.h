@@ -72,8 +72,8 @@ REFQ_API REFQ_MUST_USE refq_err refq_name_check(const char *name, refq_error *er
 
 /* --- Scope ------------------------------------------------------------------------------------ */
 
-/* Whose a task's result will be and who submitted it. Texts are UTF-8 on one line of at most 256
- * bytes; NULL = the default. The first four become part of the result's cache entry. */
+/* Whose a task's result will be and who submitted it. Texts are UTF-8 without control characters,
+ * at most 256 bytes long; NULL = the default. The first four become part of the cache entry. */
 typedef struct refq_scope {
     size_t struct_size;         /* sizeof(refq_scope) */
     const char *namespace_name; /* NULL = "public" */

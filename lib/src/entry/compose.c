@@ -8,10 +8,8 @@
  */
 #include "entry/compose.h"
 
-#include "codec/json.h"
-#include "task/scope.h"
+#include "access/policy.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 /* Members of a JSON array or object at the top level, -1 for other values. The text is known to be
@@ -48,61 +46,32 @@ static void add_seconds(rqi_buf *out, const char *name, int64_t ms)
                  (long long)(ms % 1000));
 }
 
-/* --- Namespace and policy --------------------------------------------------------------------- */
-
-static void add_text(rqi_buf *out, const char *text)
-{
-    if (text != NULL) {
-        rqi_buf_add_json(out, text, strlen(text));
-    } else {
-        rqi_buf_adds(out, "null");
-    }
-}
-
-/* A member of the policy that differs from the default one, as JSON; else what the default one
- * says. */
-static void add_member(rqi_buf *out, const json_t *policy, const char *name, const char *otherwise)
-{
-    const json_t *value = json_object_get(policy, name);
-    char *text = value != NULL ? json_dumps(value, JSON_ENCODE_ANY | JSON_ENSURE_ASCII) : NULL;
-    if (value != NULL && text == NULL && out->err == REFQ_OK) {
-        out->err = REFQ_ERR_NOMEM; /* the default one may allow more */
-    }
-    rqi_buf_addf(out, "\"%s\": %s", name, text != NULL ? text : otherwise);
-    free(text);
-}
-
+/* The policy of what a task's scope says of it. An error in it must not leave the default one,
+ * which may allow more: the entry fails. */
 static void add_policy(const refq_scope *scope, rqi_buf *out)
 {
-    json_t *policy = NULL;
+    refq_policy policy = refq_policy_preset(REFQ_POLICY_DEFAULT);
+    refq_policy *own = NULL;
     if (scope->policy != NULL) {
-        refq_err rc =
-            rqi_json_load(scope->policy, strlen(scope->policy), RQI_POLICY_MAX, 0, &policy, NULL);
-        out->err = out->err == REFQ_OK ? rc : out->err;
+        refq_err rc = refq_policy_parse(scope->policy, strlen(scope->policy), &own, NULL);
+        if (rc != REFQ_OK) {
+            out->err = out->err == REFQ_OK ? rc : out->err;
+            return;
+        }
+        policy = *own;
     }
-    rqi_buf_addc(out, '{');
-    add_member(out, policy, "user_permissions", "31");
-    rqi_buf_adds(out, ", ");
-    add_member(out, policy, "agent_permissions", "17");
-    rqi_buf_adds(out, ", \"owner\": ");
-    add_text(out, scope->owner);
-    rqi_buf_adds(out, ", ");
-    add_member(out, policy, "owner_permissions", "31");
-    rqi_buf_adds(out, ", ");
-    add_member(out, policy, "allowed_actors", "null");
-    rqi_buf_adds(out, ", ");
-    add_member(out, policy, "denied_actors", "null");
-    rqi_buf_adds(out, ", \"bound_session\": ");
-    add_text(out, scope->session);
-    rqi_buf_addc(out, '}');
-    json_decref(policy);
+    policy.owner = scope->owner;
+    policy.bound_session = scope->session;
+    rqi_policy_write(&policy, out);
+    refq_policy_free(own);
 }
 
 /* policy: NULL, or the whole of it. */
 static void add_scope(const refq_scope *scope, const char *policy, rqi_buf *out)
 {
+    const char *name = scope->namespace_name != NULL ? scope->namespace_name : "public";
     rqi_buf_adds(out, ", \"namespace\": ");
-    add_text(out, scope->namespace_name != NULL ? scope->namespace_name : "public");
+    rqi_buf_add_json(out, name, strlen(name));
     rqi_buf_adds(out, ", \"policy\": ");
     if (policy != NULL) {
         rqi_buf_adds(out, policy);

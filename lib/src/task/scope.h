@@ -10,12 +10,13 @@
 #ifndef RQI_TASK_SCOPE_H
 #define RQI_TASK_SCOPE_H
 
+#include <refq/access.h>
 #include <refq/task.h>
 
 #include <stdbool.h>
 
-#define RQI_SCOPE_TEXT_MAX 256                /* bytes in each text but the policy */
-#define RQI_POLICY_MAX     ((size_t)16 << 10) /* bytes in the policy */
+#define RQI_SCOPE_TEXT_MAX REFQ_ACCESS_NAME_MAX /* bytes in each text but the policy */
+#define RQI_POLICY_MAX     ((size_t)16 << 10)   /* bytes in the policy */
 #define RQI_SCOPE_FIELDS   6
 
 /* An owned copy; its texts are NULL when they are not set. Zeroed = a scope without any. */
