@@ -76,6 +76,17 @@ def until(condition, what='it', budget=BUDGET_S):
         time.sleep(0.01)
 
 
+def stop(*processes):
+    for process in processes:
+        process.terminate()
+    for process in processes:
+        try:
+            process.wait(BUDGET_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
 class Fleet:
     """A server, and the workers that were hired."""
 
@@ -109,13 +120,14 @@ class Fleet:
         self.server.wait()
         self.socket.unlink(missing_ok=True)
 
-    def hire(self, *options):
+    def hire(self, *options, config=None):
         """Starts a worker and waits until it is known."""
+        config = config or self.folder / 'tasks.yaml'
         before = self.known_workers()
         with open(self.folder / 'worker.log', 'ab') as log:
             worker = subprocess.Popen(
-                [str(WORKER), '--config', str(self.folder / 'tasks.yaml'), '--redis', self.url, '--concurrency', '8',
-                 '--grace', '100ms', *options], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+                [str(WORKER), '--config', str(config), '--redis', self.url, '--concurrency', '8', '--grace', '100ms',
+                 *options], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         self.workers.append(worker)
         until(lambda: self.known_workers() > before or worker.poll() is not None, 'the worker')
         assert worker.poll() is None, (self.folder / 'worker.log').read_text(encoding='utf-8')
@@ -133,14 +145,7 @@ class Fleet:
         (self.folder / name).touch()
 
     def close(self):
-        for process in [*self.workers, self.server]:
-            if process is not None and process.poll() is None:
-                process.terminate()
-        for process in [*self.workers, self.server]:
-            if process is not None:
-                try:
-                    process.wait(BUDGET_S)
-                except subprocess.TimeoutExpired:
-                    process.kill()
-                    process.wait()
+        stop(*self.workers)  # first, for they report to the server until they end
+        if self.server is not None:
+            stop(self.server)
         shutil.rmtree(self.folder)

@@ -65,6 +65,17 @@ def test_options_out_of_bounds_are_refused(tasks, options):
         tasks.enqueue('echo', {}, **options)
 
 
+@pytest.mark.parametrize('options', [
+    {'namespace': ''}, {'namespace': 'a\nb'}, {'owner': 257 * 'x'}, {'session': 7}, {'actor': '\ud800'},
+    {'policy': {'colour': 1}}, {'policy': {'user_permissions': 32}}, {'policy': {'agent_permissions': '1'}},
+    {'policy': {'allowed_actors': 'user:a'}}, {'policy': {'denied_actors': ['']}},
+    {'policy': {'denied_actors': [f'user:{i}' for i in range(2000)]}},
+    {'policy': {'owner': 'user:a'}, 'owner': 'user:b'}])
+def test_a_scope_that_no_worker_would_take_is_refused(tasks, options):
+    with pytest.raises(refq.InvalidError):
+        tasks.enqueue('echo', {}, **options)
+
+
 def test_a_task_name_is_checked(tasks):
     with pytest.raises(refq.InvalidError, match='task name'):
         tasks.enqueue('echo it')

@@ -80,7 +80,7 @@ class Task:
 
     @property
     def question(self) -> str | None:
-        """What it asks a person, as JSON text, while it waits for an answer."""
+        """What it asks a person while it waits for an answer: JSON text of an object with ``question``."""
         return self.fields.get('question')
 
     @property

@@ -14,6 +14,7 @@ machine, and the start is at least a millisecond ago); a failed task with retrie
 """
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -159,11 +160,17 @@ def _local_time(task: Task, at: float) -> float:
     return time.time() - max(task.seen_at - at, _ELAPSED_MIN_S)
 
 
+def _question(task: Task) -> str:
+    try:
+        return str(json.loads(task.question or '')['question'])
+    except (KeyError, TypeError, ValueError):
+        return task.question or ''
+
+
 def _progress(task: Task) -> TaskProgress | None:
     told = task.progress
     if task.fields.get('waiting') == 'input':
-        message = f'waits for an answer: {task.question or ""}'
-        return TaskProgress(current=None, total=None, message=message)
+        return TaskProgress(message=f'waits for an answer: {_question(task)}')
     if told is None:
         return None
     current = told.current if told.total is None else min(told.current, told.total)

@@ -13,11 +13,12 @@ from typing import Any
 
 import redis
 
-from . import arguments, record, reference, server, waiting
+from . import arguments, record, reference, scope, server, waiting
 from .errors import (ConflictError, ExpiredError, FullError, InvalidError, NotCompleteError, NotFoundError, ServerError,
                      TaskCancelledError, TaskFailedError)
 from .record import Attempt, Task
 from .reference import Reference
+from .scope import PolicyModel
 
 ENTRY_PREFIX = 'mcp-refcache:entry:'
 DEFAULT_URL = 'redis://127.0.0.1:6379'
@@ -130,7 +131,10 @@ class Tasks:
     def enqueue(self, name: str, args: Mapping[str, Any] | None = None, *, queue: str | None = None,
                 ref_id: str | None = None, lane: str = 'normal', delay: float | None = None,
                 timeout: float | None = None, retries: int | None = None, start_within: float | None = None,
-                key: str | None = None, key_ttl: float | None = None, traceparent: str | None = None) -> str:
+                key: str | None = None, key_ttl: float | None = None, traceparent: str | None = None,
+                namespace: str | None = None, owner: str | None = None, session: str | None = None,
+                policy: Mapping[str, Any] | PolicyModel | None = None, actor: str | None = None,
+                actor_session: str | None = None) -> str:
         """Hands in one task, and returns its reference at once.
 
         Times are seconds. ``delay``: not before. ``timeout``: wall time of one attempt. ``retries``: failures that are
@@ -138,6 +142,10 @@ class Tasks:
         definition says. ``key``: while a task with the same key is remembered (``key_ttl``, else 24 h) its reference
         is returned and nothing is queued. ``ref_id``: made by make_ref() before, so that a program that dies while it
         asks can ask again; without it lost replies are repeated just as safely as long as this process lives.
+
+        ``namespace``, ``policy`` (a mcp_refcache.AccessPolicy, or a dict with its fields), ``owner`` and ``session``
+        are those of the result: whoever reads it through a cache is checked against them. ``actor``, such as
+        'user:alice', and ``actor_session`` are who hands it in.
 
         InvalidError: nothing was sent. FullError: the queue takes no more now.
         """
@@ -148,6 +156,7 @@ class Tasks:
             raise InvalidError(f"there is no lane {lane!r:.40}; there are 'high', 'normal' and 'low'")
         stored, preview = arguments.encode(args)
         extra = _extra_fields(preview, timeout, retries, start_within, traceparent)
+        extra += scope.fields(namespace, owner, session, policy, actor, actor_session)
         self._announce(ref.queue)
         reply = self._server.call(
             'submit', self._meta(ref.queue), 1, ref.hex, reference.check_task(name), lane, _ms('delay', delay),
