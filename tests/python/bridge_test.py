@@ -16,6 +16,7 @@ from fleet import QUEUE, until
 from mcp_refcache import AccessPolicy, DefaultActor, Permission, PermissionDenied, RefCache
 from mcp_refcache.backends.redis import RedisBackend
 from mcp_refcache.backends.task_base import TaskBackend
+from mcp_refcache.context import CharacterFallback
 from mcp_refcache.models import AsyncResponseFormat, AsyncTaskResponse, CacheResponse, TaskInfo, TaskStatus
 
 import refq
@@ -32,7 +33,7 @@ def backend(tasks):
 
 
 def make_cache(fleet, backend, name='my-server'):
-    return RefCache(name=name, backend=RedisBackend(url=fleet.url), task_backend=backend)
+    return RefCache(name=name, backend=RedisBackend(url=fleet.url), task_backend=backend, tokenizer=CharacterFallback())
 
 
 @pytest.fixture
@@ -355,10 +356,12 @@ POLLER = '''
 import json, sys, time
 from mcp_refcache import RefCache
 from mcp_refcache.backends.redis import RedisBackend
+from mcp_refcache.context import CharacterFallback
 from mcp_refcache.models import AsyncTaskResponse
 from refq import RefqTaskBackend
 url, ref, gate = sys.argv[1:]
-cache = RefCache(name='another', backend=RedisBackend(url=url), task_backend=RefqTaskBackend(url))
+cache = RefCache(name='another', backend=RedisBackend(url=url), task_backend=RefqTaskBackend(url),
+                 tokenizer=CharacterFallback())
 end = time.monotonic() + 30
 seen = []
 while time.monotonic() < end:

@@ -15,6 +15,7 @@ from typing import Annotated, Any
 from fastmcp import FastMCP
 from mcp_refcache import PermissionDenied, RefCache
 from mcp_refcache.backends.redis import RedisBackend
+from mcp_refcache.context import CharacterFallback
 from mcp_refcache.models import AsyncResponseFormat, AsyncTaskResponse, TaskStatus
 from pydantic import Field
 
@@ -25,7 +26,8 @@ PATIENCE_S = 5.0  # a call that takes longer is answered with a reference
 
 mcp = FastMCP('ocr')
 fleet = RefqTaskBackend(REDIS, queue='docs')
-cache = RefCache(name='ocr', backend=RedisBackend(url=REDIS), task_backend=fleet)
+# Sizes are counted as four characters a token: the default loads tokenizers from the network, where it can.
+cache = RefCache(name='ocr', backend=RedisBackend(url=REDIS), task_backend=fleet, tokenizer=CharacterFallback())
 
 
 def in_flight(answer: AsyncTaskResponse) -> dict[str, Any]:
@@ -97,4 +99,4 @@ def cancel_async_task(ref_id: str) -> dict[str, Any]:
 
 
 if __name__ == '__main__':
-    mcp.run()
+    mcp.run(show_banner=False)  # which would ask the package index for a newer release first
