@@ -59,7 +59,8 @@ def test_32_levels_are_fine(tasks):
     {'queue': '9docs'}, {'queue': 'docs\n'}, {'queue': 'a' * 65}, {'lane': 'fast'}, {'delay': -1},
     {'delay': float('nan')}, {'timeout': 367 * 24 * 3600}, {'retries': -1}, {'retries': 1001}, {'retries': True},
     {'key': ''}, {'key': 129 * 'k'},
-    {'traceparent': 65 * 't'}, {'ref_id': 'docs:123'}, {'ref_id': GONE, 'queue': 'other'}, {'start_within': 'soon'}])
+    {'traceparent': 65 * 't'}, {'ref_id': 'docs:123'}, {'ref_id': GONE, 'queue': 'other'},
+    {'start_within': 'soon'}, {'after': ['docs:1']}, {'after': 65 * [GONE]}])
 def test_options_out_of_bounds_are_refused(tasks, options):
     with pytest.raises(refq.InvalidError):
         tasks.enqueue('echo', {}, **options)
@@ -119,6 +120,17 @@ def test_the_same_key_is_one_task(tasks):
     first = tasks.enqueue('echo', {'n': 1}, key='invoice-7')
     assert tasks.enqueue('echo', {'n': 2}, key='invoice-7') == first
     assert tasks.result(first, timeout=30) == {'n': 1}
+
+
+def test_a_task_waits_for_others(tasks, gate):
+    first = tasks.enqueue('gated', {'gate': gate})
+    then = tasks.enqueue('echo', {'n': 1}, after=[first, GONE])
+    assert tasks.status(then).fields['after'].split() == [first, GONE]
+    wait_status(tasks, first, 'processing')
+    assert tasks.status(then).status == 'pending'
+    pathlib.Path(gate).touch()
+    assert tasks.wait(then, timeout=30).started_at >= tasks.status(first).completed_at
+    assert tasks.result(tasks.enqueue('echo', {'n': 2}, after=first), timeout=30) == {'n': 2}
 
 
 def test_progress_is_seen_while_it_runs_and_wait_ends_with_it(tasks, gate):

@@ -28,6 +28,7 @@ _TIME_MAX_S = 366 * 24 * 3600
 _RETRIES_MAX = 1000
 _KEY_BYTES_MAX = 128
 _TRACEPARENT_BYTES_MAX = 64
+_AFTER_MAX = 64
 _SUBMIT_MAX = 128  # in one call of a function, as are looks
 _LANES = ('high', 'normal', 'low')
 
@@ -83,6 +84,13 @@ def _extra_fields(preview: str, timeout: float | None, retries: int | None, star
     return extra
 
 
+def _after(ref_ids: Iterable[str]) -> list[str | int]:
+    refs = [str(reference.parse(ref_id)) for ref_id in ([ref_ids] if isinstance(ref_ids, str) else ref_ids)]
+    if len(refs) > _AFTER_MAX:
+        raise InvalidError(f'a task waits for at most {_AFTER_MAX} others, not for {len(refs)}')
+    return ['after', ' '.join(refs)] if refs else []
+
+
 class Tasks:
     """The tasks of a fleet. Any thread may call it.
 
@@ -134,7 +142,7 @@ class Tasks:
                 key: str | None = None, key_ttl: float | None = None, traceparent: str | None = None,
                 namespace: str | None = None, owner: str | None = None, session: str | None = None,
                 policy: Mapping[str, Any] | PolicyModel | None = None, actor: str | None = None,
-                actor_session: str | None = None) -> str:
+                actor_session: str | None = None, after: Iterable[str] = ()) -> str:
         """Hands in one task, and returns its reference at once.
 
         Times are seconds. ``delay``: not before. ``timeout``: wall time of one attempt. ``retries``: failures that are
@@ -145,7 +153,8 @@ class Tasks:
 
         ``namespace``, ``policy`` (a mcp_refcache.AccessPolicy, or a dict with its fields), ``owner`` and ``session``
         are those of the result: whoever reads it through a cache is checked against them. ``actor``, such as
-        'user:alice', and ``actor_session`` are who hands it in.
+        'user:alice', and ``actor_session`` are who hands it in. ``after``: references of tasks that have to be over,
+        however they end, before it starts.
 
         InvalidError: nothing was sent. FullError: the queue takes no more now.
         """
@@ -156,6 +165,7 @@ class Tasks:
             raise InvalidError(f"there is no lane {lane!r:.40}; there are 'high', 'normal' and 'low'")
         stored, preview = arguments.encode(args)
         extra = _extra_fields(preview, timeout, retries, start_within, traceparent)
+        extra += _after(after)
         extra += scope.fields(namespace, owner, session, policy, actor, actor_session)
         self._announce(ref.queue)
         reply = self._server.call(
