@@ -21,6 +21,8 @@ static refq_cache *cache;
 static refq_calls *calls;
 static atomic_bool gate;
 static atomic_int runs;
+static atomic_int answered; /* callbacks of started calls */
+static atomic_int whole;    /* of them, with the value */
 
 /* --- Handlers --------------------------------------------------------------------------------- */
 
@@ -37,14 +39,14 @@ static refq_err slow(refq_ctx *ctx, void *arg)
 {
     (void)arg;
     atomic_fetch_add(&runs, 1);
-    while (!atomic_load(&gate)) {
-        if (!refq_ctx_progress(ctx, 3, 4, "three of four")) {
-            return refq_ctx_fail(ctx, REFQ_ERR_CLOSED, "told to stop");
-        }
+    bool go_on = refq_ctx_progress(ctx, 3, 4, "three of four");
+    while (go_on && !atomic_load(&gate)) {
         struct pollfd told = {.fd = refq_ctx_cancel_fd(ctx), .events = POLLIN};
         (void)poll(&told, 1, 5);
+        go_on = !refq_ctx_is_cancelled(ctx);
     }
-    return refq_ctx_return_json(ctx, "{\"text\": \"done\"}");
+    return go_on ? refq_ctx_return_json(ctx, "{\"text\": \"done\"}")
+                 : refq_ctx_fail(ctx, REFQ_ERR_CLOSED, "told to stop");
 }
 
 static refq_err give_up(refq_ctx *ctx, void *arg)
@@ -102,6 +104,8 @@ static void begin(void)
     refq_error err = {0};
     atomic_store(&gate, false);
     atomic_store(&runs, 0);
+    atomic_store(&answered, 0);
+    atomic_store(&whole, 0);
     rqt_redis_do("FLUSHALL");
     rqt_inworker_make((refq_worker_options){.concurrency = 8});
     rqt_inworker_serve(RQT_QUEUE, handlers());
@@ -438,6 +442,145 @@ START_TEST(a_result_is_used_again_when_the_caller_wants)
 }
 END_TEST
 
+/* --- Without blocking ------------------------------------------------------------------------- */
+
+enum { THOUSAND = 1000 };
+
+static void on_answer(void *arg, const refq_error *err, refq_response *response)
+{
+    (void)arg;
+    if (err == NULL) {
+        atomic_fetch_add(&whole, response->is_complete);
+        refq_response_free(response);
+    }
+    atomic_fetch_add(&answered, 1);
+}
+
+static refq_call_id start(refq_call_spec s)
+{
+    refq_error err = {0};
+    refq_call_id id = 0;
+    s = spec_of(s);
+    ck_assert_msg(refq_call_start(calls, &s, on_answer, NULL, &id, &err) == REFQ_OK, "%s",
+                  err.text);
+    ck_assert_uint_ne(id, 0);
+    return id;
+}
+
+/* Calls of functions, which all questions about tasks are. */
+static long long questions(void)
+{
+    redisReply *info = rqt_redis("INFO commandstats");
+    const char *at = strstr(info->str, "cmdstat_fcall:calls=");
+    long long n = at != NULL ? strtoll(strchr(at, '=') + 1, NULL, 10) : 0;
+    at = strstr(info->str, "cmdstat_fcall_ro:calls=");
+    n += at != NULL ? strtoll(strchr(at, '=') + 1, NULL, 10) : 0;
+    freeReplyObject(info);
+    return n;
+}
+
+/* Some beats of the worker long. */
+static void let_time_pass(void)
+{
+    for (int i = 0; i < 4; i++) {
+        long long before = rqt_meta("last_beat");
+        ck_assert(RQT_UNTIL(rqt_meta("last_beat") != before, 10000));
+    }
+}
+
+START_TEST(a_thousand_calls_wait_without_polling)
+{
+    begin();
+    for (int i = 0; i < THOUSAND; i++) {
+        char args[32];
+        (void)snprintf(args, sizeof args, "{\"i\": %d}", i);
+        (void)start((refq_call_spec){
+            .task = "slow", .args = args, .has_async_timeout = 1, .async_timeout_ms = 60000});
+    }
+    ck_assert(RQT_UNTIL(atomic_load(&runs) == 8, 10000));
+    let_time_pass();
+    long long before = questions();
+    let_time_pass();
+    ck_assert_int_lt(questions() - before, 50);
+    ck_assert_int_eq(atomic_load(&answered), 0);
+    atomic_store(&gate, true);
+    ck_assert(RQT_UNTIL(atomic_load(&answered) > THOUSAND / 10, 20000));
+    rqt_redis_do("CLIENT KILL TYPE pubsub");
+    ck_assert(RQT_UNTIL(atomic_load(&answered) == THOUSAND, 40000));
+    ck_assert_int_eq(atomic_load(&whole), THOUSAND);
+    end();
+}
+END_TEST
+
+START_TEST(a_started_call_gives_its_reference_in_time)
+{
+    begin();
+    (void)start((refq_call_spec){.task = "slow", .has_async_timeout = 1, .async_timeout_ms = 50});
+    ck_assert(RQT_UNTIL(atomic_load(&answered) == 1, 10000));
+    ck_assert_int_eq(atomic_load(&whole), 0);
+    end();
+}
+END_TEST
+
+START_TEST(a_call_that_cannot_begin_is_not_answered)
+{
+    begin();
+    refq_error err = {0};
+    refq_call_id id = 0;
+    refq_call_spec s = spec_of((refq_call_spec){.task = "ecko"});
+    ck_assert_int_eq(refq_call_start(calls, &s, on_answer, NULL, &id, &err), REFQ_ERR_NOTFOUND);
+    ck_assert_int_eq(refq_call_abandon(calls, id, &err), REFQ_ERR_NOTFOUND);
+    end();
+    ck_assert_int_eq(atomic_load(&answered), 0);
+}
+END_TEST
+
+static void abandon(refq_call_id id)
+{
+    refq_error err = {0};
+    ck_assert_msg(refq_call_abandon(calls, id, &err) == REFQ_OK, "%s", err.text);
+    ck_assert_int_eq(refq_call_abandon(calls, id, &err), REFQ_ERR_NOTFOUND);
+}
+
+START_TEST(the_last_caller_to_leave_takes_the_task_along)
+{
+    begin();
+    refq_call_spec s = {.task = "slow",
+                        .args = "{\"shared\": 1}",
+                        .has_async_timeout = 1,
+                        .async_timeout_ms = 60000};
+    refq_call_id first = start(s);
+    refq_call_id second = start(s);
+    ck_assert(RQT_UNTIL(atomic_load(&runs) == 1, 10000));
+    abandon(first);
+    let_time_pass();
+    ck_assert_int_eq((int)rqt_meta("processing"), 1);
+    abandon(second);
+    ck_assert(RQT_UNTIL(rqt_meta("cancelled") == 1, 10000));
+    end();
+    ck_assert_int_eq(atomic_load(&answered), 0);
+    ck_assert_int_eq(atomic_load(&runs), 1);
+}
+END_TEST
+
+START_TEST(who_was_given_the_reference_keeps_the_task)
+{
+    begin();
+    refq_call_spec s = {.task = "slow",
+                        .args = "{\"shared\": 1}",
+                        .has_async_timeout = 1,
+                        .async_timeout_ms = 60000};
+    refq_call_id first = start(s);
+    json_decref(CALL(.task = "slow", .args = "{\"shared\": 1}", AT_ONCE));
+    abandon(first);
+    let_time_pass();
+    ck_assert_int_eq((int)rqt_meta("cancelled"), 0);
+    atomic_store(&gate, true);
+    ck_assert(RQT_UNTIL(rqt_meta("complete") == 1, 10000));
+    end();
+}
+END_TEST
+
 /* --- Whose it is ------------------------------------------------------------------------------ */
 
 static const refq_identity alice = {.struct_size = sizeof alice, .user_id = "alice"};
@@ -582,6 +725,14 @@ int main(void)
     tcase_add_test(same, reuse_is_the_callers_choice);
     tcase_add_test(same, a_result_is_used_again_when_the_caller_wants);
     suite_add_tcase(s, same);
+    TCase *started = tcase_create("started");
+    tcase_set_timeout(started, 120);
+    tcase_add_test(started, a_thousand_calls_wait_without_polling);
+    tcase_add_test(started, a_started_call_gives_its_reference_in_time);
+    tcase_add_test(started, a_call_that_cannot_begin_is_not_answered);
+    tcase_add_test(started, the_last_caller_to_leave_takes_the_task_along);
+    tcase_add_test(started, who_was_given_the_reference_keeps_the_task);
+    suite_add_tcase(s, started);
     TCase *who = tcase_create("who");
     tcase_set_timeout(who, 60);
     tcase_add_test(who, a_task_is_its_callers_from_the_start);

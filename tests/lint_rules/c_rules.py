@@ -24,7 +24,7 @@ MAY_INCLUDE = {
     'cache': 'base json entry reply',
     'run': 'base codec',
     'backend': 'base codec redis task entry run',
-    'call': 'base codec reply cache',
+    'call': 'base codec reply cache client',
     'work': 'base codec redis task entry run',
     'client': 'base codec redis task backend',
     'store': 'base json redis client',

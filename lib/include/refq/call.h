@@ -40,7 +40,8 @@ typedef struct refq_calls_options {
 REFQ_API REFQ_MUST_USE refq_err refq_calls_new(const refq_calls_options *options,
                                                refq_calls **ret_calls, refq_error *err);
 
-/* No other thread may use it any more. NULL is fine. */
+/* Waits until calls that were started have been answered, or were abandoned and their time is over.
+ * No other thread may use it any more. NULL is fine. */
 REFQ_API void refq_calls_free(refq_calls *calls);
 
 /* Zero means: what the task's definition says. Borrowed for the call. */
@@ -76,6 +77,31 @@ typedef struct refq_call_spec {
  * the error names the place. Nothing is queued then. Otherwise as refq_client_submit(). */
 REFQ_API REFQ_MUST_USE refq_err refq_call(refq_calls *calls, const refq_call_spec *spec,
                                           refq_response *ret, refq_error *err);
+
+/* --- Without blocking ------------------------------------------------------------------------- */
+
+/* A call that was started. Never 0. */
+typedef uint64_t refq_call_id;
+
+/* Called once, on a thread of the library, which it should leave soon. err is NULL on success; the
+ * response is then the callback's to free. */
+typedef void (*refq_call_cb)(void *arg, const refq_error *err, refq_response *response);
+
+/* Starts a call: returns when it is submitted, and calls back with the answer. No thread waits
+ * meanwhile, so thousands may be under way. spec is borrowed until this returns; *ret_id (may be
+ * NULL) is set before the callback can come. Errors of refq_call() that come before the wait are
+ * returned, and there is no callback then. */
+REFQ_API REFQ_MUST_USE refq_err refq_call_start(refq_calls *calls, const refq_call_spec *spec,
+                                                refq_call_cb cb, void *arg, refq_call_id *ret_id,
+                                                refq_error *err);
+
+/* Who called has gone away: there will be no callback. The task is cancelled if nobody else waits
+ * for it and nobody was given its reference. REFQ_ERR_NOTFOUND when the callback has been called,
+ * or is about to be. */
+REFQ_API REFQ_MUST_USE refq_err refq_call_abandon(refq_calls *calls, refq_call_id id,
+                                                  refq_error *err);
+
+/* --- Cancelling ------------------------------------------------------------------------------- */
 
 /* Cancels a task, for an actor with EXECUTE on what it makes; others are told that there is no such
  * reference. The response shows what it has become. */

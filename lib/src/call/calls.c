@@ -42,6 +42,11 @@ refq_err refq_calls_new(const refq_calls_options *options, refq_calls **ret_call
     if (calls == NULL) {
         return rqi_fail(err, REFQ_ERR_NOMEM, "out of memory");
     }
+    (void)pthread_mutex_init(&calls->lock, NULL);
+    (void)pthread_cond_init(&calls->work, NULL);
+    (void)pthread_cond_init(&calls->idle, NULL);
+    TAILQ_INIT(&calls->waiting);
+    TAILQ_INIT(&calls->ready);
     calls->client = options->client;
     calls->cache = options->cache;
     calls->log = options->log;
@@ -57,9 +62,14 @@ refq_err refq_calls_new(const refq_calls_options *options, refq_calls **ret_call
 
 void refq_calls_free(refq_calls *calls)
 {
-    if (calls != NULL) {
-        rqi_definitions_free(calls->definitions);
-        free_names(calls->caches);
-        free(calls);
+    if (calls == NULL) {
+        return;
     }
+    rqi_calls_settle(calls);
+    rqi_definitions_free(calls->definitions);
+    free_names(calls->caches);
+    (void)pthread_cond_destroy(&calls->idle);
+    (void)pthread_cond_destroy(&calls->work);
+    (void)pthread_mutex_destroy(&calls->lock);
+    free(calls);
 }

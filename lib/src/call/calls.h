@@ -8,12 +8,30 @@
 
 #include <refq/call.h>
 
+#include <pthread.h>
+#include <sys/queue.h>
+
+struct rqi_started;
+
+enum { RQI_DESKS = 4 };
+
 struct refq_calls {
     refq_client *client;
     refq_cache *cache;
     char **caches; /* owned; NULL-terminated; NULL = none */
     rqi_definitions *definitions;
     refq_logger log;
+
+    pthread_mutex_t lock; /* guards all below */
+    pthread_cond_t work;  /* there is something to answer, or no more will come */
+    pthread_cond_t idle;  /* nothing is under way */
+    TAILQ_HEAD(rqi_started_list, rqi_started) waiting; /* under way: the client waits for them */
+    struct rqi_started_list ready;                     /* to be answered */
+    unsigned under_way;                                /* in either list, or being answered */
+    refq_call_id last_id;
+    pthread_t desks[RQI_DESKS]; /* threads that answer */
+    unsigned desks_n;
+    bool ending;
 };
 
 /* One call on its way. Zero-initialised; rqi_call_end() frees what it holds, however far it came.
@@ -42,5 +60,8 @@ refq_err rqi_call_answer(rqi_under_way *w, const refq_task *task, refq_response 
                          refq_error *err);
 
 void rqi_call_end(rqi_under_way *w);
+
+/* start.c: waits until nothing is under way, and ends the threads. */
+void rqi_calls_settle(refq_calls *calls);
 
 #endif

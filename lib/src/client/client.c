@@ -39,7 +39,11 @@ void rqi_call_done(rqi_call *call, const refq_error *err)
     if (err != NULL) {
         call->err = *err;
     }
-    (void)sem_post(&call->done);
+    if (call->on_done != NULL) {
+        call->on_done(call);
+    } else {
+        (void)sem_post(&call->done);
+    }
 }
 
 void rqi_call_unsupported(rqi_call *call, const char *operation)
@@ -67,15 +71,21 @@ static void wake(refq_client *client)
     (void)n; /* full means it is awake already */
 }
 
+void rqi_call_post(rqi_call *call)
+{
+    refq_client *client = call->client;
+    pthread_mutex_lock(&client->lock);
+    TAILQ_INSERT_TAIL(&client->calls, call, link);
+    wake(client); /* under the lock: a client that closes meanwhile must not take wake_fd away */
+    pthread_mutex_unlock(&client->lock);
+}
+
 refq_err rqi_call_run(refq_client *client, void (*start)(rqi_call *call), void *arg,
                       refq_error *err)
 {
     rqi_call call = {.client = client, .start = start, .arg = arg};
     (void)sem_init(&call.done, 0, 0);
-    pthread_mutex_lock(&client->lock);
-    TAILQ_INSERT_TAIL(&client->calls, &call, link);
-    wake(client); /* under the lock: a client that closes meanwhile must not take wake_fd away */
-    pthread_mutex_unlock(&client->lock);
+    rqi_call_post(&call);
     while (sem_wait(&call.done) != 0) {
         /* a signal handler ran on this thread */
     }
