@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import zipfile
 
 import pytest
@@ -16,6 +17,13 @@ import refq.server
 from refq import Tasks
 
 CLIENT = ROOT / 'client' / 'python'
+
+
+@pytest.fixture
+def folder():
+    """pytest's own tmp_path stays behind."""
+    with tempfile.TemporaryDirectory(prefix='refq-py.') as name:
+        yield pathlib.Path(name)
 
 
 def run(*command, **options):
@@ -61,24 +69,24 @@ def copy_of_the_tree(folder):
 BUILD_WITH = 'import setuptools.build_meta as b, sys; print(getattr(b, sys.argv[1])(sys.argv[2]))'
 
 
-def test_a_source_distribution_carries_the_library(tmp_path):
+def test_a_source_distribution_carries_the_library(folder):
     """From it a wheel can be built where lib/ is not."""
-    project = copy_of_the_tree(tmp_path / 'tree')
-    run(sys.executable, '-c', BUILD_WITH, 'build_sdist', str(tmp_path), cwd=project)
-    (sdist,) = tmp_path.glob('*.tar.gz')
-    shutil.unpack_archive(sdist, tmp_path / 'alone')
-    (alone,) = (tmp_path / 'alone').iterdir()
-    run(sys.executable, '-c', BUILD_WITH, 'build_wheel', str(tmp_path), cwd=alone)
-    (wheel,) = tmp_path.glob('*.whl')
+    project = copy_of_the_tree(folder / 'tree')
+    run(sys.executable, '-c', BUILD_WITH, 'build_sdist', str(folder), cwd=project)
+    (sdist,) = folder.glob('*.tar.gz')
+    shutil.unpack_archive(sdist, folder / 'alone')
+    (alone,) = (folder / 'alone').iterdir()
+    run(sys.executable, '-c', BUILD_WITH, 'build_wheel', str(folder), cwd=alone)
+    (wheel,) = folder.glob('*.whl')
     with zipfile.ZipFile(wheel) as archive:
         assert archive.read('refq/library.lua').decode() == refq.server.read_library()[1]
         assert 'refq/py.typed' in archive.namelist()
 
 
-def test_a_package_without_the_library_is_not_built(tmp_path):
-    project = copy_of_the_tree(tmp_path)
-    shutil.rmtree(tmp_path / 'lib')
-    ran = subprocess.run([sys.executable, '-c', BUILD_WITH, 'build_wheel', str(tmp_path)], cwd=project, text=True,
+def test_a_package_without_the_library_is_not_built(folder):
+    project = copy_of_the_tree(folder)
+    shutil.rmtree(folder / 'lib')
+    ran = subprocess.run([sys.executable, '-c', BUILD_WITH, 'build_wheel', str(folder)], cwd=project, text=True,
                          capture_output=True, timeout=120, check=False)
     assert ran.returncode != 0 and 'build the package inside of the source tree' in ran.stderr
 
