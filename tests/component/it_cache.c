@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The rules of the ref cache, over each of its stores. */
+#include "support/access_cells.h"
 #include "support/main.h"
 #include "support/redis_fixture.h"
 #include "support/wait.h"
@@ -398,6 +399,74 @@ START_TEST(a_checker_of_ones_own_decides)
 }
 END_TEST
 
+/* --- Every path, every rule ------------------------------------------------------------------- */
+
+static bool listed(const char *ref_id, const refq_actor *who)
+{
+    refq_error err = {0};
+    refq_cache_list list;
+    bool found = false;
+    ck_assert_int_eq(refq_cache_ls(cache, NULL, who, &list, &err), REFQ_OK);
+    for (size_t i = 0; i < list.n; i++) {
+        found = found || strcmp(list.items[i].ref_id, ref_id) == 0;
+    }
+    refq_cache_list_free(&list);
+    return found;
+}
+
+/* What each path lets the actor do, against what the rules say. Deleting comes last. */
+static int try_paths(const char *ref_id, const refq_actor *who, unsigned may)
+{
+    refq_error err = {0};
+    refq_response response = {0};
+    char *json = NULL;
+    bool there = false;
+    bool knows = (may & (REFQ_READ | REFQ_EXECUTE)) != 0;
+    refq_cache_query full = {.struct_size = sizeof full, .full = true};
+    refq_err read = (may & REFQ_READ) != 0 ? REFQ_OK : REFQ_ERR_NOTFOUND;
+    refq_err used = knows ? REFQ_OK : REFQ_ERR_NOTFOUND;
+    refq_err removed = (may & REFQ_DELETE) != 0 ? REFQ_OK : used;
+    ck_assert_int_eq(refq_cache_get(cache, ref_id, NULL, who, &response, &err), read);
+    refq_response_free(&response);
+    ck_assert_int_eq(refq_cache_get(cache, ref_id, &full, who, &response, &err), read);
+    refq_response_free(&response);
+    ck_assert_int_eq(refq_cache_resolve(cache, ref_id, REFQ_READ, who, &json, NULL, &err), read);
+    free(json);
+    json = NULL;
+    ck_assert_int_eq(
+        refq_cache_resolve(cache, ref_id, REFQ_READ | REFQ_EXECUTE, who, &json, NULL, &err), used);
+    free(json);
+    ck_assert_int_eq(refq_cache_exists(cache, ref_id, who, &there, &err), REFQ_OK);
+    ck_assert_int_eq(there, knows);
+    ck_assert_int_eq(listed(ref_id, who), knows);
+    refq_err got = refq_cache_delete(cache, ref_id, who, NULL, &err);
+    ck_assert_int_eq(got,
+                     removed == REFQ_OK && (may & REFQ_DELETE) == 0 ? REFQ_ERR_DENIED : removed);
+    return 7;
+}
+
+/* The rules themselves are held against the other implementation by tests/python/access_matrix.py.
+ */
+START_TEST(every_path_asks_the_same_rules)
+{
+    int cells = 0;
+    refq_actor system = refq_actor_system();
+    begin(MEMORY);
+    for (int i = 0; i < RQT_CELL_POLICIES * RQT_CELL_NAMESPACES * RQT_CELL_ACTORS; i++) {
+        refq_policy policy = rqt_cell_policy(i % RQT_CELL_POLICIES);
+        const char *where = rqt_cell_namespaces[i / RQT_CELL_POLICIES % RQT_CELL_NAMESPACES];
+        refq_actor who = rqt_cell_actor(i / (RQT_CELL_POLICIES * RQT_CELL_NAMESPACES));
+        unsigned may = refq_access_permissions(NULL, &who, &policy, where);
+        ref r = PUT("1", &system, .namespace_name = where, .policy = &policy);
+        cells += try_paths(r.text, &who, may);
+        refq_error err = {0};
+        ck_assert_int_eq(refq_store_clear(store, NULL, NULL, &err), REFQ_OK);
+    }
+    ck_assert_int_gt(cells, 6000);
+    end();
+}
+END_TEST
+
 /* --- Removing --------------------------------------------------------------------------------- */
 
 START_TEST(only_who_may_delete_deletes)
@@ -612,6 +681,7 @@ int main(void)
                         sizeof bad_values / sizeof bad_values[0]);
     tcase_add_test(bad, a_value_nested_too_deep_is_refused);
     tcase_add_test(bad, a_checker_of_ones_own_decides);
+    tcase_add_test(bad, every_path_asks_the_same_rules);
     tcase_add_test(bad, entries_in_other_words_are_read);
     tcase_add_loop_test(bad, a_cache_needs_a_name_that_references_can_have, 0, 6);
     suite_add_tcase(s, bad);

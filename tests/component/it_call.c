@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Calls: answered in time or by reference, joined, refused; over a real server and worker. */
+#include "support/access_cells.h"
 #include "support/inworker.h"
 #include "support/main.h"
 #include "support/redis_fixture.h"
@@ -651,6 +652,73 @@ START_TEST(what_may_only_be_used_is_answered_by_reference)
 }
 END_TEST
 
+/* Tasks of every policy in every namespace, none of them over. */
+static void submit_cells(refq_ref refs[RQT_CELL_POLICIES * RQT_CELL_NAMESPACES])
+{
+    for (int i = 0; i < RQT_CELL_POLICIES * RQT_CELL_NAMESPACES; i++) {
+        refq_error err = {0};
+        refq_caller *caller = NULL;
+        refq_scope scope = {.struct_size = sizeof scope};
+        refq_policy policy = rqt_cell_policy(i % RQT_CELL_POLICIES);
+        refq_caller_rule rule = {.struct_size = sizeof rule,
+                                 .namespace_name = rqt_cell_namespaces[i / RQT_CELL_POLICIES],
+                                 .policy = &policy};
+        ck_assert_msg(refq_caller_make(&rule, NULL, NULL, &caller, &err) == REFQ_OK, "%s",
+                      err.text);
+        refq_caller_scope(caller, &scope);
+        refs[i] = rqt_submit((refq_spec){.task = "slow", .scope = &scope});
+        refq_caller_free(caller);
+    }
+}
+
+/* Polling, asking and cancelling, against what the rules say. */
+static int try_task(const refq_ref *ref, const refq_actor *who, unsigned may)
+{
+    char ref_id[REFQ_REF_MAX + 1];
+    refq_error err = {0};
+    refq_response response = {0};
+    bool there = false;
+    (void)refq_ref_format(ref, ref_id);
+    refq_err want = (may & REFQ_READ) != 0 ? REFQ_OK : REFQ_ERR_NOTFOUND;
+    ck_assert_int_eq(refq_cache_get(cache, ref_id, NULL, who, &response, &err), want);
+    refq_response_free(&response);
+    ck_assert_int_eq(refq_cache_exists(cache, ref_id, who, &there, &err), REFQ_OK);
+    ck_assert_int_eq(there, (may & (REFQ_READ | REFQ_EXECUTE)) != 0);
+    if ((may & REFQ_EXECUTE) == 0) {
+        ck_assert_int_eq(refq_call_cancel(calls, ref_id, who, &response, &err), REFQ_ERR_NOTFOUND);
+    }
+    return 3;
+}
+
+static int try_cells(const refq_ref refs[RQT_CELL_POLICIES * RQT_CELL_NAMESPACES])
+{
+    int cells = 0;
+    for (int i = 0; i < RQT_CELL_POLICIES * RQT_CELL_NAMESPACES * RQT_CELL_ACTORS; i++) {
+        int task = i % (RQT_CELL_POLICIES * RQT_CELL_NAMESPACES);
+        refq_policy policy = rqt_cell_policy(task % RQT_CELL_POLICIES);
+        refq_actor who = rqt_cell_actor(i / (RQT_CELL_POLICIES * RQT_CELL_NAMESPACES));
+        unsigned may = refq_access_permissions(NULL, &who, &policy,
+                                               rqt_cell_namespaces[task / RQT_CELL_POLICIES]);
+        cells += try_task(&refs[task], &who, may);
+    }
+    return cells;
+}
+
+START_TEST(every_path_to_a_task_asks_the_same_rules)
+{
+    refq_ref refs[RQT_CELL_POLICIES * RQT_CELL_NAMESPACES];
+    begin();
+    submit_cells(refs);
+    ck_assert_int_gt(try_cells(refs), 2500);
+    atomic_store(&gate, true);
+    for (int i = 0; i < RQT_CELL_POLICIES * RQT_CELL_NAMESPACES; i++) {
+        rqt_expect(&refs[i], "complete", 20000);
+    }
+    ck_assert_int_gt(try_cells(refs), 2500);
+    end();
+}
+END_TEST
+
 START_TEST(cancel_is_for_those_who_may_use_it)
 {
     refq_error err = {0};
@@ -738,6 +806,7 @@ int main(void)
     tcase_add_test(who, a_task_is_its_callers_from_the_start);
     tcase_add_test(who, another_users_identical_call_is_another_call);
     tcase_add_test(who, what_may_only_be_used_is_answered_by_reference);
+    tcase_add_test(who, every_path_to_a_task_asks_the_same_rules);
     tcase_add_test(who, cancel_is_for_those_who_may_use_it);
     suite_add_tcase(s, who);
     TCase *inputs = tcase_create("inputs");
