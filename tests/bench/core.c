@@ -358,6 +358,97 @@ static void latency(double *ret_start_us, double *ret_submit_us)
     *ret_submit_us = (double)submit[N / 2];
 }
 
+/* --- Calls ------------------------------------------------------------------------------------ */
+
+struct server {
+    refq_client *client;
+    refq_store *store;
+    refq_cache *cache;
+    refq_calls *calls;
+};
+
+static void open_server(struct server *s)
+{
+    refq_error err;
+    refq_redis_options ro = {.struct_size = sizeof ro, .url = rqt_redis_url()};
+    refq_store_options so = {.struct_size = sizeof so, .url = rqt_redis_url()};
+    if (refq_client_open(&ro, &s->client, &err) != REFQ_OK ||
+        refq_store_open(&so, &s->store, &err) != REFQ_OK) {
+        exit(1);
+    }
+    refq_cache_options co = {.struct_size = sizeof co, .client = s->client};
+    if (refq_cache_open(s->store, &co, &s->cache, &err) != REFQ_OK) {
+        exit(1);
+    }
+    refq_calls_options o = {.struct_size = sizeof o, .client = s->client, .cache = s->cache};
+    if (refq_calls_new(&o, &s->calls, &err) != REFQ_OK) {
+        exit(1);
+    }
+}
+
+static void close_server(struct server *s)
+{
+    refq_calls_free(s->calls);
+    refq_cache_close(s->cache);
+    refq_store_close(s->store);
+    refq_client_close(s->client);
+}
+
+static int64_t call_once(struct server *s)
+{
+    refq_error err;
+    refq_response response = {0};
+    refq_call_spec spec = {.struct_size = sizeof spec,
+                           .queue = QUEUE,
+                           .task = "noop",
+                           .has_async_timeout = 1,
+                           .async_timeout_ms = 10000};
+    if (refq_call(s->calls, &spec, &response, &err) != REFQ_OK || !response.is_complete) {
+        (void)fprintf(stderr, "bench_core: %s\n", err.text);
+        exit(1);
+    }
+    refq_response_free(&response);
+    return now_us();
+}
+
+static bool is_offered(struct server *s)
+{
+    refq_texts texts = {0};
+    bool there = refq_client_catalog(s->client, QUEUE, "noop", &texts, NULL) == REFQ_OK;
+    refq_texts_free(&texts);
+    return there;
+}
+
+/* On an idle fleet: from a call to its answer with the value, and the part of it that lies between
+ * the handler and the answer: the commit, the push, and reading the value. */
+static void call_latency(double *ret_whole_us, double *ret_answer_us)
+{
+    enum { N = 500 };
+    static int64_t whole[N];
+    static int64_t answer[N];
+    struct server s = {0};
+    rqt_redis_clean();
+    start_worker(4);
+    open_server(&s);
+    if (!RQT_UNTIL(is_offered(&s), 5000)) {
+        exit(1);
+    }
+    for (int i = 0; i < N + 20; i++) {
+        int64_t t = now_us();
+        int64_t end = call_once(&s);
+        if (i >= 20) {
+            whole[i - 20] = end - t;
+            answer[i - 20] = end - atomic_load(&started_us);
+        }
+    }
+    close_server(&s);
+    stop_worker();
+    qsort(whole, N, sizeof whole[0], by_value);
+    qsort(answer, N, sizeof answer[0], by_value);
+    *ret_whole_us = (double)whole[N / 2];
+    *ret_answer_us = (double)answer[N / 2];
+}
+
 /* --- The table -------------------------------------------------------------------------------- */
 
 static void row(const char *name, sample refq, sample least)
@@ -376,13 +467,29 @@ static sample best(sample a, sample b)
 
 struct table {
     sample floor_submit, floor_drain, floor_both, submit, drain, both, single;
-    double bytes, core_bytes, start_us, submit_us;
+    double bytes, core_bytes, start_us, submit_us, call_us, answer_us;
 };
+
+/* 0 = not measured yet. */
+static double least(double a, double b)
+{
+    return a == 0 || b < a ? b : a;
+}
+
+static void measure_latencies(struct table *t)
+{
+    double first = 0;
+    double second = 0;
+    latency(&first, &second);
+    t->start_us = least(t->start_us, first);
+    t->submit_us = least(t->submit_us, second);
+    call_latency(&first, &second);
+    t->call_us = least(t->call_us, first);
+    t->answer_us = least(t->answer_us, second);
+}
 
 static void measure_once(struct table *t)
 {
-    double start_us = 0;
-    double submit_us = 0;
     t->floor_submit = best(t->floor_submit, floor_submit_rate());
     t->floor_drain = best(t->floor_drain, floor_drain_rate());
     t->submit = best(t->submit, refq_submit_rate(&t->bytes, &t->core_bytes));
@@ -392,9 +499,7 @@ static void measure_once(struct table *t)
     rqt_redis_clean();
     submit_all(tasks_n / 10);
     t->single = best(t->single, refq_drain_rate(1));
-    latency(&start_us, &submit_us);
-    t->start_us = t->start_us == 0 || start_us < t->start_us ? start_us : t->start_us;
-    t->submit_us = t->submit_us == 0 || submit_us < t->submit_us ? submit_us : t->submit_us;
+    measure_latencies(t);
 }
 
 static void print(const struct table *t)
@@ -413,6 +518,8 @@ static void print(const struct table *t)
                  t->bytes, t->core_bytes);
     (void)printf("idle fleet, median: submit %.0f us, submit to start of the handler %.0f us\n",
                  t->submit_us, t->start_us);
+    (void)printf("  call to its answer %.0f us, of that handler to answer %.0f us\n", t->call_us,
+                 t->answer_us);
 }
 
 int main(int argc, char **argv)
