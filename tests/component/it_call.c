@@ -285,6 +285,36 @@ START_TEST(a_failure_is_told_in_full)
 }
 END_TEST
 
+START_TEST(why_it_failed_is_not_everybodys_business)
+{
+    refq_error err = {0};
+    refq_response response;
+    begin();
+    refq_calls_free(calls);
+    refq_cache_close(cache);
+    refq_cache_options co = {.struct_size = sizeof co, .client = rqt_client(), .hide_errors = true};
+    ck_assert_int_eq(refq_cache_open(store, &co, &cache, &err), REFQ_OK);
+    refq_calls_options o = {.struct_size = sizeof o, .client = rqt_client(), .cache = cache};
+    ck_assert_int_eq(refq_calls_new(&o, &calls, &err), REFQ_OK);
+    json_t *root = CALL(.task = "fail", .has_format = 1, .format = REFQ_FORMAT_FULL);
+    const char *ref_id = text_of(root, "ref_id");
+    json_t *polled = poll_ref(ref_id, NULL);
+    ck_assert_int_eq(refq_call_cancel(calls, ref_id, NULL, &response, &err), REFQ_OK);
+    json_t *cancelled = parse(&response);
+    json_t *all[] = {root, polled, cancelled};
+    for (size_t i = 0; i < 3; i++) {
+        char *text = json_dumps(all[i], 0);
+        ck_assert_ptr_null(strstr(text, "a reason that"));
+        ck_assert_ptr_nonnull(strstr(text, "Task failed: the reason is in the log of the server"));
+        free(text);
+    }
+    json_decref(cancelled);
+    json_decref(polled);
+    json_decref(root);
+    end();
+}
+END_TEST
+
 START_TEST(an_agent_chooses_the_format)
 {
     begin();
@@ -783,6 +813,7 @@ int main(void)
     tcase_add_test(c, work_that_takes_longer_is_answered_with_its_reference);
     tcase_add_test(c, a_large_value_is_answered_with_a_preview);
     tcase_add_test(c, a_failure_is_told_in_full);
+    tcase_add_test(c, why_it_failed_is_not_everybodys_business);
     tcase_add_test(c, an_agent_chooses_the_format);
     tcase_add_test(c, arguments_that_do_not_fit_are_refused);
     tcase_add_test(c, a_task_that_nobody_offers_is_not_found);

@@ -49,6 +49,8 @@ typedef struct refq_cache_options {
     refq_preview_options preview; /* strategy, measure and max_size; struct_size 0 = default */
     const refq_access *access;    /* NULL = the built-in rules */
     refq_client *client;          /* whose tasks are known; borrowed; NULL = entries only */
+    bool hide_errors; /* true: answers say that a task failed, not why, which may tell of paths and
+                         names that are none of an agent's business */
     refq_logger log;
 } refq_cache_options;
 

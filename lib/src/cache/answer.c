@@ -16,7 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ACTIONS "[\"get_page\", \"resolve_full\", \"pass_to_tool\"]"
+#define HIDDEN_ERROR "the reason is in the log of the server"
+#define ACTIONS      "[\"get_page\", \"resolve_full\", \"pass_to_tool\"]"
 
 static void add_text(rqi_buf *out, const char *name, const char *text)
 {
@@ -196,17 +197,11 @@ refq_err rqi_cache_answer_unseen(const char *ref_id, refq_response *ret, refq_er
     return take(&out, false, false, REFQ_COMPLETE, ret, err);
 }
 
-refq_err rqi_cache_answer_async(const refq_task *task, refq_format format, const char *error,
-                                const char *schema, refq_response *ret, refq_error *err)
-{
-    rqi_buf out = {0};
-    rqi_async_reply reply = {.task = task, .format = format, .error = error, .schema = schema};
-    rqi_async_reply_add(&reply, &out);
-    return take(&out, true, false, refq_task_status(task), ret, err);
-}
+/* --- A task's answer -------------------------------------------------------------------------- */
 
-/* The record keeps the first bytes of an error only; the rest is in the history. */
-char *rqi_cache_task_error(refq_cache *cache, const refq_task *task)
+/* The record keeps the first bytes of an error only; the rest is in the history. Owned by the
+ * caller; NULL when it is not known. */
+static char *whole_error(const refq_cache *cache, const refq_task *task)
 {
     refq_texts history = {0};
     char *text = NULL;
@@ -222,4 +217,19 @@ char *rqi_cache_task_error(refq_cache *cache, const refq_task *task)
     json_decref(last);
     refq_texts_free(&history);
     return text;
+}
+
+refq_err rqi_cache_answer_async(const refq_cache *cache, const refq_task *task, refq_format format,
+                                const char *schema, refq_response *ret, refq_error *err)
+{
+    rqi_buf out = {0};
+    bool failed = refq_task_field(task, "error") != NULL;
+    char *error = cache->hide_errors ? NULL : whole_error(cache, task);
+    rqi_async_reply reply = {.task = task, .format = format, .error = error, .schema = schema};
+    if (cache->hide_errors && failed) {
+        reply.error = HIDDEN_ERROR;
+    }
+    rqi_async_reply_add(&reply, &out);
+    free(error);
+    return take(&out, true, false, refq_task_status(task), ret, err);
 }

@@ -52,6 +52,7 @@ static refq_err fill(refq_cache *cache, const refq_cache_options *o, refq_error 
     cache->ttl_ms = o->ttl_ms == 0 ? TTL_DEFAULT_MS : o->ttl_ms;
     cache->ttl_ms = cache->ttl_ms == REFQ_FOREVER ? 0 : cache->ttl_ms;
     cache->log = o->log;
+    cache->hide_errors = o->hide_errors;
     cache->preview = o->preview;
     cache->preview.struct_size = sizeof cache->preview;
     if (o->access != NULL) {

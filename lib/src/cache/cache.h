@@ -22,6 +22,7 @@ struct refq_cache {
     refq_policy *policy; /* owned */
     int64_t ttl_ms;      /* 0 = for ever */
     refq_preview_options preview;
+    bool hide_errors;
     refq_access access;
     refq_logger log;
 };
@@ -63,12 +64,9 @@ refq_err rqi_cache_answer_call(const refq_cache *cache, const char *ref_id,
 /* The response for a value that who asks may not read. */
 refq_err rqi_cache_answer_unseen(const char *ref_id, refq_response *ret, refq_error *err);
 
-/* The response for a task without a value; `error`: NULL, or the whole text of its failure. */
-refq_err rqi_cache_answer_async(const refq_task *task, refq_format format, const char *error,
+/* The response for a task without a value. schema: what it will be like, JSON text; NULL = null. */
+refq_err rqi_cache_answer_async(const refq_cache *cache, const refq_task *task, refq_format format,
                                 const char *schema, refq_response *ret, refq_error *err);
-
-/* The whole text of a failed task's last error; owned by the caller, NULL when it is not known. */
-char *rqi_cache_task_error(refq_cache *cache, const refq_task *task);
 
 /* Whether a namespace is meant by a filter. NULL means all. */
 bool rqi_namespace_is(const char *namespace_name, const char *wanted, bool children);

@@ -48,15 +48,6 @@ static refq_err find(refq_cache *cache, const char *ref_id, unsigned any, const 
     return REFQ_OK;
 }
 
-static refq_err answer_task(refq_cache *cache, const refq_task *task, refq_format format,
-                            refq_response *ret, refq_error *err)
-{
-    char *error = rqi_cache_task_error(cache, task);
-    refq_err rc = rqi_cache_answer_async(task, format, error, NULL, ret, err);
-    free(error);
-    return rc;
-}
-
 refq_err refq_cache_get(refq_cache *cache, const char *ref_id, const refq_cache_query *query,
                         const refq_actor *actor, refq_response *ret, refq_error *err)
 {
@@ -67,7 +58,7 @@ refq_err refq_cache_get(refq_cache *cache, const char *ref_id, const refq_cache_
     if (rc != REFQ_OK) {
         return rc;
     }
-    rc = task != NULL ? answer_task(cache, task, q->format, ret, err)
+    rc = task != NULL ? rqi_cache_answer_async(cache, task, q->format, NULL, ret, err)
                       : rqi_cache_answer(cache, ref_id, &held.view, q, ret, err);
     refq_task_free(task);
     rqi_held_done(&held);

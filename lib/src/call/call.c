@@ -26,15 +26,12 @@ static refq_err answer_async(rqi_under_way *w, const refq_task *task, refq_respo
                              refq_error *err)
 {
     refq_task *now = NULL;
-    char *error = NULL;
     if (!refq_status_is_terminal(refq_task_status(task)) &&
         refq_client_hand_out(w->calls->client, refq_task_ref(task), &now, NULL) == REFQ_OK) {
         refq_task_free(now);
     }
-    error = rqi_cache_task_error(w->calls->cache, task);
-    refq_err rc = rqi_cache_answer_async(task, w->format, error, w->definition->expected, ret, err);
-    free(error);
-    return rc;
+    return rqi_cache_answer_async(w->calls->cache, task, w->format, w->definition->expected, ret,
+                                  err);
 }
 
 static refq_err answer_value(rqi_under_way *w, const refq_task *task, refq_response *ret,
@@ -100,7 +97,7 @@ refq_err refq_call_cancel(refq_calls *calls, const char *ref_id, const refq_acto
     if (rc != REFQ_OK) {
         return rc;
     }
-    rc = rqi_cache_answer_async(after, REFQ_FORMAT_STANDARD, NULL, NULL, ret, err);
+    rc = rqi_cache_answer_async(calls->cache, after, REFQ_FORMAT_STANDARD, NULL, ret, err);
     refq_task_free(after);
     return rc;
 }
