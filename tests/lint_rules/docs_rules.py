@@ -325,3 +325,22 @@ def links(tree):
 
 def exists(tree, path):
     return os.path.exists(os.path.join(tree.root, path))
+
+
+ACCEPTANCE = 'docs/ACCEPTANCE.md'
+NAMED_TEST = re.compile(r'`(\w+): (\w+)`')
+
+
+@rule('acceptance')
+def acceptance_tests(tree):
+    """docs/ACCEPTANCE.md names tests that are there"""
+    page = tree.get(ACCEPTANCE)
+    if page is None:
+        return
+    sources = {}
+    for file in tree.matching(r'tests/.*\.(c|py)$'):
+        sources.setdefault(os.path.splitext(os.path.basename(file.path))[0], []).append(file.text)
+    for number, line in enumerate(page.lines, 1):
+        for program, test in NAMED_TEST.findall(line):
+            if not any(re.search(rf'\b{test}\b', text) for text in sources.get(program, [])):
+                yield ACCEPTANCE, number, f"there is no test '{test}' in tests/**/{program}; name one that is there"

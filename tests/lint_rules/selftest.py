@@ -159,6 +159,10 @@ BAD = {
         ('among names', {'tests/unit/ut_x.c': HEAD + 'const char *x[] = {"REFQ_REDIS", "REFQ_A", "REFQ_B"};\n'},
          'docs/CONFIG.md'),
     ],
+    'acceptance': [
+        ('no such test', {'docs/ACCEPTANCE.md': '# A\n\n`ut_x: nothing_of_it`\n'}, 'docs/ACCEPTANCE.md'),
+        ('no such program', {'docs/ACCEPTANCE.md': '# A\n\n`ut_y: x`\n'}, 'docs/ACCEPTANCE.md'),
+    ],
     'protocol': [('a function', {'lib/src/task/lua/x.lua': "register('purge', purge, {})\n"},
                   'lib/src/task/lua/x.lua')],
     'heads-lua': [('no REPLY', {'lib/src/task/lua/x.lua': "-- KEYS\n-- ARGV\nregister('get', get, {})\n"},
