@@ -6,7 +6,9 @@
  */
 #include "contents.h"
 
+#include "base/buf.h"
 #include "base/parse.h"
+#include "run/call_def.h"
 #include "run/handlers.h"
 
 #include <stdio.h>
@@ -18,7 +20,10 @@ static void print_limits(const refq_task_def *def)
         (void)rqi_format_duration(timeout, sizeof timeout, def->timeout_ms);
     }
     int retries = def->max_retries == REFQ_NO_RETRIES ? 0 : def->max_retries;
-    printf("%s, %d retr%s\n", timeout, retries, retries == 1 ? "y" : "ies");
+    rqi_buf calls = {0};
+    rqi_call_def_words(def, &calls);
+    printf("%s, %d retr%s%s\n", timeout, retries, retries == 1 ? "y" : "ies", rqi_buf_str(&calls));
+    rqi_buf_done(&calls);
 }
 
 static const char *place(const rqi_handler *h)

@@ -174,6 +174,18 @@ static void definitions_are_told(rqi_ct *ct)
     CT_CHECK(ct, right, "it is not the definition of play");
 }
 
+static void definitions_tell_how_calls_behave(rqi_ct *ct)
+{
+    refq_texts texts;
+    CT_UNTIL(ct, offers_play(ct));
+    CT_OK(ct, refq_client_catalog(ct->client, ct->setup.queue, "kept", &texts, &ct->err));
+    bool right = texts.n == 1 && names(texts.items[0], "kept") &&
+                 strstr(texts.items[0], "\"reuse\":\"result\",\"namespace\":\"user:{user_id}\","
+                                        "\"policy\":\"read_only\"}") != NULL;
+    refq_texts_free(&texts);
+    CT_CHECK(ct, right, "it does not tell how calls of kept behave");
+}
+
 static void what_nobody_offers_has_no_definition(rqi_ct *ct)
 {
     refq_texts texts;
@@ -236,6 +248,8 @@ const rqi_ct_case rqi_ct_cases_operate[] = {
     {"control.limits_are_told_and_checked", limits_are_told_and_checked, REFQ_CAP_OPERATE, 0},
     {"control.queues_are_listed_in_order", queues_are_listed_in_order, REFQ_CAP_OPERATE, 0},
     {"catalog.definitions_are_told", definitions_are_told, REFQ_CAP_CATALOG, 0},
+    {"catalog.definitions_tell_how_calls_behave", definitions_tell_how_calls_behave,
+     REFQ_CAP_CATALOG | REFQ_CAP_CALL, 0},
     {"catalog.what_nobody_offers_has_no_definition", what_nobody_offers_has_no_definition,
      REFQ_CAP_CATALOG, 0},
     {"fleet.workers_are_told", workers_are_told, REFQ_CAP_OPERATE | REFQ_CAP_FLEET, 0},

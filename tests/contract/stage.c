@@ -271,6 +271,13 @@ refq_err rqi_ct_stage_handlers(rqi_ct_stage *stage, refq_handlers *handlers, ref
         {{.name = "limited", .backoff = fast, .timeout_ms = 30}, REFQ_RUN_THREAD},
         {{.name = "brief", .backoff = fast, .result_ttl_ms = 50}, REFQ_RUN_THREAD},
         {{.name = "single", .backoff = fast, .concurrency = 1}, REFQ_RUN_THREAD},
+        {{.name = "kept",
+          .backoff = fast,
+          .has_reuse = 1,
+          .reuse = REFQ_REUSE_RESULT,
+          .namespace_template = "user:{user_id}",
+          .policy = "read_only"},
+         REFQ_RUN_THREAD},
     };
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
         refq_task_def def = parts[i].def;

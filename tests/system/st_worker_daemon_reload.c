@@ -250,14 +250,20 @@ START_TEST(check_names_what_plugins_bring)
                    "  - path: %s\n"
                    "    config: none\n"
                    "    run: child\n"
-                   "    tasks: [{name: hang, timeout: 5s, max_retries: 0}]\n",
+                   "    tasks: [{name: hang, timeout: 5s, max_retries: 0, reuse: result,\n"
+                   "             response_format: full, max_size: 50, owner: 'user:{user_id}',\n"
+                   "             namespace: 'user:{user_id}', session_scoped: true,\n"
+                   "             policy: {agent_permissions: 16}}]\n",
                    RQT_DAEMON_PLUGIN, RQT_DAEMON_PLUGIN);
     const rqt_result *r = rqt_run((const char *const[]){
         RQT_WORKER_PATH, "--config", rqt_file("plugins.yaml", yaml, 0), "--check", NULL});
     rqt_expect_out(r, "plugins.yaml: ok, queue docs, 3 tasks\n"
                       "  say (line 3): cat, 2.0s, 1 retry\n");
     rqt_expect_out(r, "daemon_plugin.so (line 5)\n    deaf: on a thread, no timeout, 3 retries\n");
-    rqt_expect_out(r, "daemon_plugin.so (line 6)\n    hang: in a child, 5.0s, 0 retries\n");
+    rqt_expect_out(
+        r, "daemon_plugin.so (line 6)\n    hang: in a child, 5.0s, 0 retries, reuse result, "
+           "response_format full, max_size 50, namespace user:{user_id}, owner "
+           "user:{user_id}, session_scoped, policy {\"agent_permissions\":16}\n");
 }
 END_TEST
 

@@ -14,6 +14,9 @@
 #ifndef RQT_STRUCT_SIZE
 #define RQT_STRUCT_SIZE sizeof(refq_plugin)
 #endif
+#ifndef RQT_TASK_SIZE
+#define RQT_TASK_SIZE sizeof(refq_plugin_task)
+#endif
 #ifndef RQT_DEF_SIZE
 #define RQT_DEF_SIZE sizeof(refq_task_def)
 #endif
@@ -82,7 +85,14 @@ static const refq_plugin_task tasks[] = {
              .name = "who",
              .description = "says who it is",
              .timeout_ms = 60000,
-             .max_retries = 5},
+             .max_retries = 5,
+             .has_reuse = 1,
+             .reuse = REFQ_REUSE_RESULT,
+             .has_response_format = 1,
+             .response_format = REFQ_FORMAT_FULL,
+             .max_size = 50,
+             .namespace_template = "user:{user_id}",
+             .policy = "read_only"},
      .handler = who},
     {.def = {.struct_size = RQT_DEF_SIZE, .name = RQT_SECOND_NAME, .child = true},
      .handler = crash,
@@ -91,7 +101,7 @@ static const refq_plugin_task tasks[] = {
 
 static const refq_plugin plugin = {.abi = RQT_ABI,
                                    .struct_size = RQT_STRUCT_SIZE,
-                                   .task_size = sizeof(refq_plugin_task),
+                                   .task_size = RQT_TASK_SIZE,
                                    .name = "tester",
                                    .version = "1.0",
                                    .tasks = tasks,

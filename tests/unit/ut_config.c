@@ -128,7 +128,8 @@ static const struct {
      "4: a task of a plugin lacks the key 'name'"},
     {"queue: docs\nplugins:\n  - path: a.so\n    tasks: [{name: a, exec: [b]}]\n",
      "4: unknown key 'exec'; known are name, description, input_schema, output_schema, "
-     "async_timeout, timeout, max_retries, backoff, concurrency, result_ttl"},
+     "async_timeout, timeout, max_retries, backoff, concurrency, result_ttl, reuse, "
+     "response_format, max_size, namespace, owner, session_scoped, policy"},
     {"queue: docs\nplugins:\n  - path: a.so\n    tasks: [[a]]\n",
      "4: a task of a plugin must be a text, not a list"},
     {"queue: docs\nplugins:\n  - path: a.so\n    config: {x: .inf}\n",
@@ -162,6 +163,19 @@ static const struct {
     {HEAD "    async_timeout: 2h\n",
      "5: async_timeout: '2h' is out of range; allowed are 1ms to 1h"},
     {HEAD "    result_ttl: 1ms\n", "5: result_ttl: '1ms' is out of range; allowed are 1s to 366d"},
+    {HEAD "    policy: everyone\n",
+     "5: policy: there is no policy 'everyone'; there are default, public, user_only, "
+     "execute_only and read_only"},
+    {HEAD "    policy: [read_only]\n", "5: policy must be a text, not a list"},
+    {HEAD "    policy: {agent_permissions: 32}\n",
+     "5: policy: agent_permissions of the policy holds 32; it must be a whole number from 0 to 31"},
+    {HEAD "    policy: {agent_permission: 1}\n",
+     "5: policy: it has no 'agent_permission'; known are user_permissions, agent_permissions, "
+     "owner_permissions, allowed_actors, denied_actors"},
+    {HEAD "    namespace: \"a\\tb\"\n",
+     "5: namespace: the namespace has a control character at byte 1; leave it out"},
+    {HEAD "    owner: []\n", "5: owner must be a text, not a list"},
+    {HEAD "    max_size: 1KiB\n", "5: max_size: '1KiB' is not a whole number"},
     {HEAD "    max_output: 1 GB\n",
      "5: max_output: '1 GB' is not a size; write for example 4096, 64KiB or 16MiB"},
     {HEAD "    max_output: 1GiB\n",
@@ -351,7 +365,14 @@ static const char full[] = "queue: docs\n"
                            "    max_retries: 7\n"
                            "    concurrency: 3\n"
                            "    backoff: {base: 500ms, factor: 1.5, cap: 2m, jitter: none}\n"
-                           "    result_ttl: 1h\n";
+                           "    result_ttl: 1h\n"
+                           "    reuse: none\n"
+                           "    response_format: minimal\n"
+                           "    max_size: 2000\n"
+                           "    namespace: user:{user_id}\n"
+                           "    owner: user:{user_id}\n"
+                           "    session_scoped: true\n"
+                           "    policy: read_only\n";
 
 START_TEST(reads_every_key)
 {
@@ -375,6 +396,34 @@ START_TEST(reads_every_key)
     ck_assert_int_eq(t->def.backoff.cap_ms, 120000);
     ck_assert(t->def.backoff.no_jitter);
     ck_assert_int_eq(t->def.result_ttl_ms, 3600000);
+    rqi_config_done(&config);
+}
+END_TEST
+
+START_TEST(reads_how_calls_behave)
+{
+    rqi_config config = parse_good(full);
+    const refq_task_def *def = &config.tasks[0].def;
+    ck_assert(def->has_reuse && def->reuse == REFQ_REUSE_NONE);
+    ck_assert(def->has_response_format && def->response_format == REFQ_FORMAT_MINIMAL);
+    ck_assert_int_eq(def->max_size, 2000);
+    ck_assert_str_eq(def->namespace_template, "user:{user_id}");
+    ck_assert_str_eq(def->owner_template, "user:{user_id}");
+    ck_assert(def->session_scoped);
+    ck_assert_str_eq(def->policy, "read_only");
+    rqi_config_done(&config);
+}
+END_TEST
+
+START_TEST(leaves_calls_to_the_defaults)
+{
+    rqi_config config = parse_good(HEAD);
+    const refq_task_def *def = &config.tasks[0].def;
+    ck_assert(!def->has_reuse && !def->has_response_format && !def->session_scoped);
+    ck_assert_int_eq(def->max_size, 0);
+    ck_assert_ptr_null(def->namespace_template);
+    ck_assert_ptr_null(def->owner_template);
+    ck_assert_ptr_null(def->policy);
     rqi_config_done(&config);
 }
 END_TEST
@@ -753,6 +802,8 @@ static TCase *accepted(void)
 {
     TCase *t = tcase_create("accepted");
     tcase_add_test(t, reads_every_key);
+    tcase_add_test(t, reads_how_calls_behave);
+    tcase_add_test(t, leaves_calls_to_the_defaults);
     tcase_add_test(t, reads_how_to_start);
     tcase_add_test(t, keeps_braces_of_folders);
     tcase_add_test(t, leaves_defaults_to_the_library);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Plugins: which are taken, which are refused and why, and where their tasks run. */
+#include "run/definition.h"
 #include "run/executor.h"
 #include "run/plugin.h"
 #include "support/main.h"
@@ -183,6 +184,13 @@ START_TEST(init_fails_in_the_child)
 }
 END_TEST
 
+static refq_err nothing(refq_ctx *ctx, void *arg)
+{
+    (void)ctx;
+    (void)arg;
+    return REFQ_OK;
+}
+
 /* --- Adding ----------------------------------------------------------------------------------- */
 
 START_TEST(definitions_can_be_changed)
@@ -202,6 +210,90 @@ START_TEST(definitions_can_be_changed)
     ck_assert_int_eq(h->def.backoff.base_ms, 7);
     ck_assert_str_eq(h->def.description, "says who it is");
     ck_assert(!h->def.child);
+}
+END_TEST
+
+START_TEST(how_calls_behave_can_be_changed)
+{
+    const refq_task_def change = {.struct_size = sizeof change,
+                                  .name = "who",
+                                  .has_reuse = 1,
+                                  .reuse = REFQ_REUSE_NONE,
+                                  .has_response_format = 1,
+                                  .response_format = REFQ_FORMAT_STANDARD,
+                                  .owner_template = "user:{user_id}",
+                                  .session_scoped = true,
+                                  .policy = "public"};
+    ck_assert_int_eq(add(RQT_PLUGIN, NULL, &change, 1, false), REFQ_OK);
+    const refq_task_def *def = &rqi_handlers_at(handlers, 0)->def;
+    ck_assert(def->has_reuse && def->reuse == REFQ_REUSE_NONE);
+    ck_assert(def->has_response_format && def->response_format == REFQ_FORMAT_STANDARD);
+    ck_assert_int_eq(def->max_size, 50);
+    ck_assert_str_eq(def->namespace_template, "user:{user_id}");
+    ck_assert_str_eq(def->owner_template, "user:{user_id}");
+    ck_assert(def->session_scoped);
+    ck_assert_str_eq(def->policy, "public");
+    rqi_buf json = {0};
+    rqi_definition_json(def, &json);
+    ck_assert_ptr_nonnull(strstr(rqi_buf_str(&json),
+                                 "\"max_retries\":5,\"reuse\":\"none\",\"response_format\":"
+                                 "\"standard\",\"max_size\":50,\"namespace\":\"user:{user_id}\","
+                                 "\"owner\":\"user:{user_id}\",\"session_scoped\":true,"
+                                 "\"policy\":\"public\"}"));
+    rqi_buf_done(&json);
+}
+END_TEST
+
+START_TEST(a_definition_without_them_does_not_tell_of_calls)
+{
+    rqi_buf json = {0};
+    ck_assert_int_eq(add(RQT_PLUGIN, NULL, NULL, 0, false), REFQ_OK);
+    rqi_definition_json(&rqi_handlers_find(handlers, "crash")->def, &json);
+    ck_assert_str_eq(rqi_buf_str(&json), "{\"name\":\"crash\",\"async_timeout_ms\":5000,"
+                                         "\"timeout_ms\":0,\"max_retries\":3}");
+    rqi_buf_done(&json);
+}
+END_TEST
+
+/* What no call could use is refused when it is offered; `says` follows the task's name. */
+static const struct {
+    refq_task_def def;
+    refq_err code;
+    const char *says;
+} unusable[] = {
+    {{.has_reuse = 1, .reuse = (refq_reuse)3}, REFQ_ERR_INVALID, "reuse: 3 is no refq_reuse"},
+    {{.has_response_format = 1, .response_format = (refq_format)9},
+     REFQ_ERR_INVALID,
+     "response_format: 9 is no refq_format"},
+    {{.max_size = -1}, REFQ_ERR_LIMIT, "max_size: must be 0 to 1073741824"},
+    {{.namespace_template = ""}, REFQ_ERR_INVALID, "namespace: the namespace is empty"},
+    {{.owner_template = ""}, REFQ_ERR_INVALID, "owner: it is empty"},
+    {{.policy = "nobody"}, REFQ_ERR_INVALID, "policy: there is no policy 'nobody'"},
+    {{.policy = "{\"user_permissions\": 99}"}, REFQ_ERR_INVALID, "policy: user_permissions of"},
+    {{.policy = "{\"bound_session\": \"s\"}"}, REFQ_ERR_INVALID, "policy: it has no 'bound_s"},
+    {{.policy = "{\"allowed_actors\": \"a\"}"}, REFQ_ERR_INVALID, "policy: allowed_actors of the"},
+    {{.policy = "{"}, REFQ_ERR_INVALID, "policy: "},
+};
+
+START_TEST(refuses_what_no_call_could_use)
+{
+    char wanted[200];
+    refq_task_def change = unusable[_i].def;
+    change.name = "who";
+    ck_assert_int_eq(add(RQT_PLUGIN, NULL, &change, 1, false), unusable[_i].code);
+    (void)snprintf(wanted, sizeof wanted, "task who: %s", unusable[_i].says);
+    ck_assert_msg(strncmp(error.text, wanted, strlen(wanted)) == 0, "%s", error.text);
+    ck_assert_uint_eq(rqi_handlers_count(handlers), 0);
+}
+END_TEST
+
+START_TEST(a_definition_of_another_size_is_refused)
+{
+    const refq_task_def old = {.struct_size = sizeof old - 8, .name = "old"};
+    ck_assert_int_eq(
+        refq_handlers_add_function(handlers, &old, REFQ_RUN_THREAD, nothing, NULL, &error),
+        REFQ_ERR_INVALID);
+    ck_assert_ptr_nonnull(strstr(error.text, "set it to sizeof(refq_task_def)"));
 }
 END_TEST
 
@@ -231,6 +323,7 @@ static const struct {
     {"/etc/passwd", REFQ_ERR_INVALID, "cannot load the plugin: /etc/passwd: "},
     {RQT_PLUGIN "_abi", REFQ_ERR_INVALID, "the plugin has ABI 2, this program needs 1"},
     {RQT_PLUGIN "_size", REFQ_ERR_INVALID, "compiled against headers of another version"},
+    {RQT_PLUGIN "_task", REFQ_ERR_INVALID, "compiled against headers of another version"},
     {RQT_PLUGIN "_def", REFQ_ERR_INVALID, "task 1 of the plugin lacks a name, a handler or"},
     {RQT_PLUGIN "_twice", REFQ_ERR_CONFLICT, "the plugin has two tasks named 'who'"},
     {RQT_PLUGIN "_entry", REFQ_ERR_INVALID, "does not define refq_plugin_v1()"},
@@ -243,13 +336,6 @@ START_TEST(refuses)
     ck_assert_uint_eq(rqi_handlers_count(handlers), 0);
 }
 END_TEST
-
-static refq_err nothing(refq_ctx *ctx, void *arg)
-{
-    (void)ctx;
-    (void)arg;
-    return REFQ_OK;
-}
 
 START_TEST(adds_all_or_none)
 {
@@ -304,6 +390,11 @@ int main(void)
     tcase_add_test(c, crashes_alone);
     tcase_add_test(c, init_fails_in_the_child);
     tcase_add_test(c, definitions_can_be_changed);
+    tcase_add_test(c, how_calls_behave_can_be_changed);
+    tcase_add_test(c, a_definition_without_them_does_not_tell_of_calls);
+    tcase_add_loop_test(c, refuses_what_no_call_could_use, 0,
+                        (int)(sizeof unusable / sizeof unusable[0]));
+    tcase_add_test(c, a_definition_of_another_size_is_refused);
     tcase_add_test(c, definitions_of_the_plugin);
     tcase_add_loop_test(c, refuses, 0, (int)(sizeof bad / sizeof bad[0]));
     tcase_add_test(c, adds_all_or_none);

@@ -45,13 +45,6 @@ enum {
                             and hand_out() offered */
 };
 
-/* Whether an identical call shares the task of one before it, instead of being queued. */
-typedef enum refq_reuse {
-    REFQ_REUSE_NONE = 0,
-    REFQ_REUSE_IN_FLIGHT, /* while that task is pending or processing */
-    REFQ_REUSE_RESULT     /* also once it is complete, as long as its result lives */
-} refq_reuse;
-
 #define REFQ_AFTER_MAX 64
 
 /* One task to submit. Zero means default. Copied by submit(). */

@@ -20,6 +20,7 @@
 #include <refq/error.h>
 #include <refq/export.h>
 #include <refq/log.h>
+#include <refq/response.h>
 #include <refq/task.h>
 
 #include <stdbool.h>
@@ -53,6 +54,21 @@ typedef struct refq_task_def {
     refq_backoff backoff;
     unsigned concurrency; /* attempts of this task at a time on one worker; 0 = no limit */
     bool child;           /* C handlers: always in a child process */
+
+    /* How calls of it behave (call.h) where the call itself says nothing. */
+    int has_reuse;
+    refq_reuse reuse; /* of identical calls; without has_reuse REFQ_REUSE_IN_FLIGHT */
+    int has_response_format;
+    refq_format response_format; /* while it is not complete; without has_response_format
+                                    REFQ_FORMAT_STANDARD */
+    int64_t max_size; /* a value up to this size is answered whole, in the cache's unit; at most
+                         2^30; 0 = the cache's default */
+    const char *namespace_template; /* where results go, such as "user:{user_id}"; NULL = public */
+    const char *owner_template;     /* whose they are; NULL = nobody's */
+    bool session_scoped;            /* only the session that called may use them, if it has one */
+    const char *policy; /* who may do what with them: the name of a preset, or a JSON object of
+                           user_permissions, agent_permissions, owner_permissions, allowed_actors
+                           and denied_actors, at most 8 KiB; NULL = the cache's default */
 } refq_task_def;
 
 /* --- C handlers ------------------------------------------------------------------------------- */

@@ -51,6 +51,13 @@ typedef enum refq_lane { REFQ_LANE_NORMAL = 0, REFQ_LANE_HIGH, REFQ_LANE_LOW } r
 REFQ_API const char *refq_lane_name(refq_lane lane);
 REFQ_API REFQ_MUST_USE refq_err refq_lane_parse(const char *text, refq_lane *ret);
 
+/* Whether an identical call shares the task of one before it, instead of being queued. */
+typedef enum refq_reuse {
+    REFQ_REUSE_NONE = 0,
+    REFQ_REUSE_IN_FLIGHT, /* while that task is pending or processing */
+    REFQ_REUSE_RESULT     /* also once it is complete, as long as its result lives */
+} refq_reuse;
+
 /* A parsed reference. A value: copy it freely. */
 typedef struct refq_ref {
     char queue[REFQ_QUEUE_MAX + 1];

@@ -9,6 +9,7 @@
 #include "config/config.h"
 
 #include "base/error.h"
+#include "config/config_call.h"
 #include "config/config_exec.h"
 #include "config/config_plugin.h"
 #include "config/config_read.h"
@@ -90,6 +91,13 @@ static const rqi_key task_keys[] = {
     {"concurrency", rqi_read_count, TASK(def.concurrency), RANGE(1, 4096, "1 to 4096")},
     {"result_ttl", rqi_read_duration, TASK(def.result_ttl_ms),
      RANGE(SECOND, 366 * DAY, "1s to 366d")},
+    {"reuse", rqi_read_reuse, TASK(def.reuse), .words = rqi_reuse_words},
+    {"response_format", rqi_read_format, TASK(def.response_format), .words = rqi_format_words},
+    {"max_size", rqi_read_max_size, TASK(def.max_size), RANGE(1, 1 << 30, "1 to 1073741824")},
+    {"namespace", rqi_read_namespace, TASK(def.namespace_template), .max = 1024},
+    {"owner", rqi_read_owner, TASK(def.owner_template), .max = 1024},
+    {"session_scoped", rqi_read_flag, TASK(def.session_scoped), .max = 0},
+    {"policy", rqi_read_policy, TASK(def.policy), .max = 8192},
 };
 static const rqi_key_table task_table = {"a task", task_keys, COUNT(task_keys)};
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "run/definition.h"
 
+#include "run/call_def.h"
+
 #include <string.h>
 
 static void add_member(rqi_buf *out, const char *name, const char *json)
@@ -20,7 +22,9 @@ void rqi_definition_json(const refq_task_def *def, rqi_buf *out)
     }
     add_member(out, "input_schema", def->input_schema);
     add_member(out, "output_schema", def->output_schema);
-    rqi_buf_addf(out, ",\"async_timeout_ms\":%lld,\"timeout_ms\":%lld,\"max_retries\":%d}",
+    rqi_buf_addf(out, ",\"async_timeout_ms\":%lld,\"timeout_ms\":%lld,\"max_retries\":%d",
                  (long long)def->async_timeout_ms, (long long)def->timeout_ms,
                  def->max_retries == REFQ_NO_RETRIES ? 0 : def->max_retries);
+    rqi_call_def_json(def, out);
+    rqi_buf_addc(out, '}');
 }

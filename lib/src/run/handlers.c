@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/parse.h"
+#include "run/call_def.h"
 #include "run/exec_def.h"
 #include "run/plugin.h"
 
@@ -32,12 +33,21 @@ static atomic_ulong last_serial;
 
 static const refq_backoff default_backoff = {.base_ms = 1000, .factor = 2, .cap_ms = 60000};
 
-static refq_err check_def(const refq_task_def *def, refq_error *err)
+static refq_err check_texts(const refq_task_def *def, refq_error *err)
 {
-    refq_err rc = refq_name_check(def->name != NULL ? def->name : "", err);
-    if (rc != REFQ_OK) {
-        return rc;
+    const char *texts[] = {def->description, def->input_schema, def->output_schema};
+    for (size_t i = 0; i < 3; i++) {
+        if (texts[i] != NULL && strlen(texts[i]) > TEXT_MAX) {
+            return rqi_fail(err, REFQ_ERR_LIMIT,
+                            "task %s: description and schemas have at most %d bytes each",
+                            def->name, TEXT_MAX);
+        }
     }
+    return REFQ_OK;
+}
+
+static refq_err check_numbers(const refq_task_def *def, refq_error *err)
+{
     const int64_t times[] = {def->async_timeout_ms, def->timeout_ms, def->result_ttl_ms,
                              def->backoff.base_ms, def->backoff.cap_ms};
     for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) {
@@ -58,15 +68,28 @@ static refq_err check_def(const refq_task_def *def, refq_error *err)
         return rqi_fail(err, REFQ_ERR_LIMIT, "task %s: backoff factor must be 1 to 1000",
                         def->name);
     }
-    const char *texts[] = {def->description, def->input_schema, def->output_schema};
-    for (size_t i = 0; i < 3; i++) {
-        if (texts[i] != NULL && strlen(texts[i]) > TEXT_MAX) {
-            return rqi_fail(err, REFQ_ERR_LIMIT,
-                            "task %s: description and schemas have at most %d bytes each",
-                            def->name, TEXT_MAX);
-        }
-    }
     return REFQ_OK;
+}
+
+static refq_err check_def(const refq_task_def *def, refq_error *err)
+{
+    if (def->struct_size != sizeof *def) {
+        return rqi_fail(err, REFQ_ERR_INVALID,
+                        "struct_size of a task's definition is %zu, not %zu: set it to "
+                        "sizeof(refq_task_def), and compile against the installed headers",
+                        def->struct_size, sizeof *def);
+    }
+    refq_err rc = refq_name_check(def->name != NULL ? def->name : "", err);
+    if (rc != REFQ_OK) {
+        return rc;
+    }
+    rc = check_numbers(def, err);
+    rc = rc == REFQ_OK ? check_texts(def, err) : rc;
+    if (rc != REFQ_OK) {
+        return rc;
+    }
+    rc = rqi_call_def_check(def, err);
+    return rc == REFQ_OK ? rc : rqi_fail_in(err, rc, "task %s", def->name);
 }
 
 /* Copies text when set; *ok turns false when there is no memory. */
@@ -83,6 +106,9 @@ static void handler_free(rqi_handler *h)
     free((void *)h->def.description);
     free((void *)h->def.input_schema);
     free((void *)h->def.output_schema);
+    free((void *)h->def.namespace_template);
+    free((void *)h->def.owner_template);
+    free((void *)h->def.policy);
     rqi_exec_def_done(&h->exec);
     free(h);
 }
@@ -118,6 +144,9 @@ static rqi_handler *handler_copy(rqi_handler_kind kind, const refq_task_def *def
     h->def.description = copy(def->description, &ok);
     h->def.input_schema = copy(def->input_schema, &ok);
     h->def.output_schema = copy(def->output_schema, &ok);
+    h->def.namespace_template = copy(def->namespace_template, &ok);
+    h->def.owner_template = copy(def->owner_template, &ok);
+    h->def.policy = copy(def->policy, &ok);
     fill_defaults(&h->def);
     if (ok && exec != NULL) {
         ok = rqi_exec_def_copy(exec, &h->exec, NULL) == REFQ_OK;

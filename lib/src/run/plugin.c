@@ -193,9 +193,27 @@ static int64_t pick_number(int64_t changed, int64_t own)
     return changed != 0 ? changed : own;
 }
 
+static void merge_call(const refq_task_def *change, refq_task_def *d)
+{
+    if (change->has_reuse) {
+        d->has_reuse = 1;
+        d->reuse = change->reuse;
+    }
+    if (change->has_response_format) {
+        d->has_response_format = 1;
+        d->response_format = change->response_format;
+    }
+    d->max_size = pick_number(change->max_size, d->max_size);
+    d->namespace_template = pick(change->namespace_template, d->namespace_template);
+    d->owner_template = pick(change->owner_template, d->owner_template);
+    d->session_scoped = change->session_scoped || d->session_scoped;
+    d->policy = pick(change->policy, d->policy);
+}
+
 static refq_task_def merge(const refq_task_def *own, const refq_task_def *change)
 {
     refq_task_def d = *own;
+    merge_call(change, &d);
     d.description = pick(change->description, own->description);
     d.input_schema = pick(change->input_schema, own->input_schema);
     d.output_schema = pick(change->output_schema, own->output_schema);
