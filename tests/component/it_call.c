@@ -75,6 +75,35 @@ static refq_err many(refq_ctx *ctx, void *arg)
     "\"type\":\"integer\"}}},\"additionalProperties\":false}"
 #define OUTPUT "{\"type\":\"object\",\"properties\":{\"text\":{\"type\":\"string\"}}}"
 
+/* Tasks whose authors say how calls of them behave. */
+static void add_with_rules(refq_handlers *set)
+{
+    rqt_handlers_add(set,
+                     (refq_task_def){.name = "kept", .has_reuse = 1, .reuse = REFQ_REUSE_RESULT},
+                     REFQ_RUN_THREAD, echo, NULL);
+    rqt_handlers_add(set,
+                     (refq_task_def){.name = "fresh", .has_reuse = 1, .reuse = REFQ_REUSE_NONE},
+                     REFQ_RUN_THREAD, slow, NULL);
+    rqt_handlers_add(set,
+                     (refq_task_def){.name = "terse",
+                                     .has_response_format = 1,
+                                     .response_format = REFQ_FORMAT_MINIMAL},
+                     REFQ_RUN_THREAD, slow, NULL);
+    rqt_handlers_add(set, (refq_task_def){.name = "wordy", .max_size = 100000}, REFQ_RUN_THREAD,
+                     many, NULL);
+    rqt_handlers_add(set,
+                     (refq_task_def){.name = "own",
+                                     .namespace_template = "user:{user_id}",
+                                     .owner_template = "user:{user_id}",
+                                     .policy = "user_only"},
+                     REFQ_RUN_THREAD, slow, NULL);
+    rqt_handlers_add(set, (refq_task_def){.name = "bound", .session_scoped = true}, REFQ_RUN_THREAD,
+                     slow, NULL);
+    rqt_handlers_add(set,
+                     (refq_task_def){.name = "unseen", .policy = "{\"agent_permissions\": 16}"},
+                     REFQ_RUN_THREAD, echo, NULL);
+}
+
 static refq_handlers *handlers(void)
 {
     refq_handlers *set = rqt_handlers();
@@ -85,6 +114,7 @@ static refq_handlers *handlers(void)
     rqt_handlers_add(set, (refq_task_def){.name = "many"}, REFQ_RUN_THREAD, many, NULL);
     rqt_handlers_add(set, (refq_task_def){.name = "strict", .input_schema = INPUT}, REFQ_RUN_THREAD,
                      echo, NULL);
+    add_with_rules(set);
     return set;
 }
 
@@ -804,6 +834,176 @@ START_TEST(a_reference_that_may_not_be_used_is_refused)
 }
 END_TEST
 
+/* --- What the task's author says -------------------------------------------------------------- */
+
+/* Another server of the same fleet. */
+static refq_calls *second_server(void)
+{
+    refq_calls *other = NULL;
+    refq_error err = {0};
+    refq_calls_options o = {.struct_size = sizeof o, .client = rqt_client(), .cache = cache};
+    ck_assert_msg(refq_calls_new(&o, &other, &err) == REFQ_OK, "%s", err.text);
+    return other;
+}
+
+START_TEST(a_kept_result_is_that_of_all_servers)
+{
+    static const char *const same[] = {"{\"a\": 1, \"b\": 2}", "{\"b\":2,\"a\":1}"};
+    char ref_id[REFQ_REF_MAX + 1] = "";
+    begin();
+    refq_calls *first = calls;
+    refq_calls *second = second_server();
+    for (int i = 0; i < 2; i++) {
+        calls = i == 0 ? first : second;
+        json_t *root = CALL(.task = "kept", .args = same[i]);
+        expect_json(root, "is_complete", "true");
+        ck_assert(i == 0 || strcmp(ref_id, text_of(root, "ref_id")) == 0);
+        (void)snprintf(ref_id, sizeof ref_id, "%s", text_of(root, "ref_id"));
+        json_decref(root);
+    }
+    ck_assert_int_eq(atomic_load(&runs), 1);
+    json_decref(CALL(.task = "kept", .args = same[0], .has_reuse = 1, .reuse = REFQ_REUSE_NONE));
+    ck_assert_int_eq(atomic_load(&runs), 2);
+    calls = first;
+    refq_calls_free(second);
+    end();
+}
+END_TEST
+
+static bool joins(refq_call_spec s)
+{
+    json_t *first = make_call(s);
+    json_t *second = make_call(s);
+    bool same = strcmp(text_of(first, "ref_id"), text_of(second, "ref_id")) == 0;
+    json_decref(first);
+    json_decref(second);
+    return same;
+}
+
+START_TEST(the_call_decides_before_the_task_about_reuse)
+{
+    begin();
+    ck_assert(joins((refq_call_spec){.task = "slow", AT_ONCE}));
+    ck_assert(!joins((refq_call_spec){.task = "fresh", AT_ONCE}));
+    ck_assert(joins(
+        (refq_call_spec){.task = "fresh", AT_ONCE, .has_reuse = 1, .reuse = REFQ_REUSE_IN_FLIGHT}));
+    end();
+}
+END_TEST
+
+#define MINIMAL 4 /* members of the response */
+#define FULL    12
+
+START_TEST(the_agent_then_the_call_then_the_task_decide_about_the_format)
+{
+    static const struct {
+        refq_call_spec spec;
+        size_t members;
+    } cases[] = {
+        {{.task = "terse"}, MINIMAL},
+        {{.task = "terse", .has_format = 1, .format = REFQ_FORMAT_FULL}, FULL},
+        {{.task = "terse",
+          .args = "{\"_async_response_format\": \"minimal\"}",
+          .has_format = 1,
+          .format = REFQ_FORMAT_FULL},
+         MINIMAL},
+        {{.task = "terse", .args = "{\"_async_response_format\": \"full\"}"}, FULL},
+        {{.task = "slow"}, 7},
+    };
+    begin();
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        refq_call_spec s = cases[i].spec;
+        s.has_async_timeout = 1;
+        json_t *root = make_call(s);
+        ck_assert_msg(json_object_size(root) == cases[i].members, "case %zu", i);
+        json_decref(root);
+    }
+    end();
+}
+END_TEST
+
+START_TEST(the_call_then_the_task_then_the_cache_decide_about_the_size)
+{
+    static const struct {
+        refq_call_spec spec;
+        bool whole;
+    } cases[] = {
+        {{.task = "many"}, false},
+        {{.task = "wordy"}, true},
+        {{.task = "wordy", .has_max_size = 1, .max_size = 50}, false},
+        {{.task = "many", .has_max_size = 1, .max_size = 100000}, true},
+    };
+    begin();
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        json_t *root = make_call(cases[i].spec);
+        ck_assert_msg((json_object_get(root, "value") != NULL) == cases[i].whole, "case %zu", i);
+        json_decref(root);
+    }
+    end();
+}
+END_TEST
+
+static void expect_hidden(const char *ref_id, const refq_actor *who)
+{
+    refq_error err = {0};
+    refq_response response;
+    ck_assert_int_eq(refq_cache_get(cache, ref_id, NULL, who, &response, &err), REFQ_ERR_NOTFOUND);
+}
+
+START_TEST(a_template_makes_the_task_its_callers)
+{
+    static const refq_actor agent_alice = {.type = REFQ_ACTOR_AGENT, .id = "alice"};
+    char ref_id[REFQ_REF_MAX + 1];
+    refq_caller_rule open = {.struct_size = sizeof open};
+    begin();
+    json_t *root = CALL(.task = "own", .identity = &alice, AT_ONCE);
+    (void)snprintf(ref_id, sizeof ref_id, "%s", text_of(root, "ref_id"));
+    json_decref(root);
+    json_decref(poll_ref(ref_id, &user_alice));
+    expect_hidden(ref_id, &user_bob);
+    expect_hidden(ref_id, &agent_alice);
+    expect_hidden(ref_id, NULL);
+    root = CALL(.task = "own", .identity = &bob, AT_ONCE);
+    ck_assert_str_ne(ref_id, text_of(root, "ref_id"));
+    json_decref(root);
+    root = CALL(.task = "own", .identity = &alice, .rule = &open, AT_ONCE); /* before the task's */
+    json_decref(poll_ref(text_of(root, "ref_id"), &user_bob));
+    json_decref(root);
+    end();
+}
+END_TEST
+
+START_TEST(a_session_scoped_task_is_its_sessions)
+{
+    static const refq_identity seven = {.struct_size = sizeof seven, .session_id = "7"};
+    static const refq_actor in_seven = {.session_id = "7"};
+    static const refq_actor in_eight = {.session_id = "8"};
+    begin();
+    json_t *root = CALL(.task = "bound", .identity = &seven, AT_ONCE);
+    json_decref(poll_ref(text_of(root, "ref_id"), &in_seven));
+    expect_hidden(text_of(root, "ref_id"), &in_eight);
+    expect_hidden(text_of(root, "ref_id"), NULL);
+    json_decref(root);
+    end();
+}
+END_TEST
+
+START_TEST(a_policy_of_the_task_is_that_of_its_value)
+{
+    begin();
+    json_t *root = CALL(.task = "unseen", .args = "{\"secret\": 1}");
+    ck_assert_str_eq(text_of(root, "status"), "complete");
+    ck_assert_ptr_null(json_object_get(root, "value"));
+    ck_assert_ptr_null(json_object_get(root, "preview"));
+    expect_hidden(text_of(root, "ref_id"), NULL);
+    json_t *seen = poll_ref(text_of(root, "ref_id"), &user_alice);
+    expect_json(seen, "preview", "{\"secret\":1}");
+    json_decref(seen);
+    json_decref(root);
+    end();
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("it_call");
@@ -845,5 +1045,15 @@ int main(void)
     tcase_add_test(inputs, a_text_that_only_looks_like_a_reference_is_a_text);
     tcase_add_test(inputs, a_reference_that_may_not_be_used_is_refused);
     suite_add_tcase(s, inputs);
+    TCase *author = tcase_create("author");
+    tcase_set_timeout(author, 60);
+    tcase_add_test(author, a_kept_result_is_that_of_all_servers);
+    tcase_add_test(author, the_call_decides_before_the_task_about_reuse);
+    tcase_add_test(author, the_agent_then_the_call_then_the_task_decide_about_the_format);
+    tcase_add_test(author, the_call_then_the_task_then_the_cache_decide_about_the_size);
+    tcase_add_test(author, a_template_makes_the_task_its_callers);
+    tcase_add_test(author, a_session_scoped_task_is_its_sessions);
+    tcase_add_test(author, a_policy_of_the_task_is_that_of_its_value);
+    suite_add_tcase(s, author);
     return rqt_main_redis(s, NULL);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The pure parts of a call: what makes two the same, and what a task without a value answers. */
 #include "reply/async.h"
+#include "call/definition.h"
 #include "call/digest.h"
 #include "support/main.h"
 #include "task/record.h"
@@ -71,6 +72,78 @@ START_TEST(arguments_that_are_none_are_refused)
 }
 END_TEST
 
+/* --- Definitions ------------------------------------------------------------------------------ */
+
+START_TEST(a_definition_tells_how_calls_behave)
+{
+    rqi_definition d;
+    refq_error err = {0};
+    const char *text = "{\"name\":\"a\",\"async_timeout_ms\":7,\"reuse\":\"result\","
+                       "\"response_format\":\"full\",\"max_size\":9,"
+                       "\"namespace\":\"user:{user_id}\",\"owner\":\"user:{user_id}\","
+                       "\"session_scoped\":true,\"policy\":{\"agent_permissions\":16}}";
+    ck_assert_msg(rqi_definition_read(text, &d, &err) == REFQ_OK, "%s", err.text);
+    ck_assert_int_eq(d.async_timeout_ms, 7);
+    ck_assert_int_eq(d.reuse, REFQ_REUSE_RESULT);
+    ck_assert_int_eq(d.format, REFQ_FORMAT_FULL);
+    ck_assert_int_eq(d.max_size, 9);
+    ck_assert_str_eq(d.rule.namespace_template, "user:{user_id}");
+    ck_assert_str_eq(d.rule.owner_template, "user:{user_id}");
+    ck_assert(d.rule.session_scoped);
+    ck_assert_uint_eq(d.rule.policy->agent_permissions, REFQ_EXECUTE);
+    ck_assert_uint_eq(d.rule.policy->user_permissions, REFQ_PERM_FULL);
+    rqi_definition_done(&d);
+}
+END_TEST
+
+START_TEST(a_definition_that_says_nothing_has_the_defaults)
+{
+    rqi_definition d;
+    refq_error err = {0};
+    ck_assert_msg(rqi_definition_read("{\"name\":\"a\"}", &d, &err) == REFQ_OK, "%s", err.text);
+    ck_assert_int_eq(d.async_timeout_ms, 5000);
+    ck_assert_int_eq(d.reuse, REFQ_REUSE_IN_FLIGHT);
+    ck_assert_int_eq(d.format, REFQ_FORMAT_STANDARD);
+    ck_assert_int_eq(d.max_size, 0);
+    ck_assert_ptr_null(d.rule.namespace_template);
+    ck_assert_ptr_null(d.rule.owner_template);
+    ck_assert_ptr_null(d.rule.policy);
+    ck_assert(!d.rule.session_scoped);
+    rqi_definition_done(&d);
+}
+END_TEST
+
+/* Of a newer worker, perhaps. To guess could open what its author has closed. */
+static const struct {
+    const char *text;
+    const char *says;
+} strange_definitions[] = {
+    {"{\"reuse\":\"always\"}", "the task's reuse cannot be used"},
+    {"{\"reuse\":1}", "the task's reuse cannot be used"},
+    {"{\"response_format\":\"xml\"}", "the task's response_format cannot be used"},
+    {"{\"max_size\":-1}", "the task's max_size cannot be used"},
+    {"{\"namespace\":1}", "the task's namespace cannot be used"},
+    {"{\"namespace\":\"a\\u0000b\"}", "the task's namespace cannot be used"},
+    {"{\"owner\":[]}", "the task's owner cannot be used"},
+    {"{\"namespace\":\"a\",\"session_scoped\":1}", "the task's session_scoped cannot be used"},
+    {"{\"owner\":\"a\",\"policy\":\"mine\"}",
+     "the task's policy cannot be used: there is no policy"},
+    {"{\"policy\":null}", "the task's policy cannot be used"},
+    {"{\"input_schema\":{\"type\":7}}", "the task's input_schema cannot be used"},
+};
+
+START_TEST(a_definition_that_is_not_understood_is_refused)
+{
+    rqi_definition d;
+    refq_error err = {0};
+    ck_assert_int_eq(rqi_definition_read(strange_definitions[_i].text, &d, &err),
+                     REFQ_ERR_UNSUPPORTED);
+    ck_assert_msg(
+        strncmp(err.text, strange_definitions[_i].says, strlen(strange_definitions[_i].says)) == 0,
+        "%s", err.text);
+}
+END_TEST
+
 /* --- The async response ----------------------------------------------------------------------- */
 
 #define NOW 1795328729479
@@ -125,8 +198,8 @@ START_TEST(each_format_has_its_members)
     static const char *const members[] = {
         [REFQ_FORMAT_MINIMAL] = "ref_id status is_complete is_async",
         [REFQ_FORMAT_STANDARD] = "ref_id status is_complete is_async started_at progress message",
-        [REFQ_FORMAT_FULL] = "ref_id status is_complete is_async started_at progress message "
-                             "eta_seconds error retry_count can_retry expected_schema",
+        [REFQ_FORMAT_FULL] = ("ref_id status is_complete is_async started_at progress message "
+                              "eta_seconds error retry_count can_retry expected_schema"),
     };
     json_t *root = reply(running, (refq_format)_i, NULL);
     expect_members(root, members[_i]);
@@ -273,6 +346,12 @@ int main(void)
     tcase_add_test(same, another_reader_is_another_call);
     tcase_add_test(same, arguments_that_are_none_are_refused);
     suite_add_tcase(s, same);
+    TCase *definition = tcase_create("definition");
+    tcase_add_test(definition, a_definition_tells_how_calls_behave);
+    tcase_add_test(definition, a_definition_that_says_nothing_has_the_defaults);
+    tcase_add_loop_test(definition, a_definition_that_is_not_understood_is_refused, 0,
+                        sizeof strange_definitions / sizeof strange_definitions[0]);
+    suite_add_tcase(s, definition);
     TCase *async = tcase_create("async");
     tcase_add_loop_test(async, each_format_has_its_members, 0, 3);
     tcase_add_test(async, progress_and_estimate_are_told);

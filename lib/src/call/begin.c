@@ -23,7 +23,7 @@
 static refq_err take_format(rqi_under_way *w, refq_error *err)
 {
     const json_t *wish = json_object_get(w->args, FORMAT_MEMBER);
-    w->format = w->spec->has_format ? w->spec->format : REFQ_FORMAT_STANDARD;
+    w->format = w->spec->has_format ? w->spec->format : w->definition->format;
     if (wish == NULL) {
         return REFQ_OK;
     }
@@ -68,13 +68,13 @@ static refq_err validate(const rqi_under_way *w, refq_error *err)
 
 static refq_err find_place(rqi_under_way *w, refq_error *err)
 {
-    return refq_caller_make(w->spec->rule, w->spec->identity, w->calls->cache->policy, &w->caller,
-                            err);
+    const refq_caller_rule *rule = w->spec->rule != NULL ? w->spec->rule : &w->definition->rule;
+    return refq_caller_make(rule, w->spec->identity, w->calls->cache->policy, &w->caller, err);
 }
 
 static refq_reuse reuse_of(const rqi_under_way *w)
 {
-    return w->spec->has_reuse ? w->spec->reuse : REFQ_REUSE_IN_FLIGHT;
+    return w->spec->has_reuse ? w->spec->reuse : w->definition->reuse;
 }
 
 static refq_err name_call(const rqi_under_way *w, const refq_scope *scope,
@@ -102,7 +102,8 @@ static refq_err submit(rqi_under_way *w, refq_error *err)
         scope.actor_session = NULL;
     }
     refq_err rc = refq_ref_make(s->queue, &w->as, err);
-    rc = rc == REFQ_OK ? name_call(w, &scope, call, err) : rc;
+    bool named = reuse_of(w) != REFQ_REUSE_NONE;
+    rc = rc == REFQ_OK && named ? name_call(w, &scope, call, err) : rc;
     if (rc != REFQ_OK) {
         return rc;
     }
@@ -117,7 +118,7 @@ static refq_err submit(rqi_under_way *w, refq_error *err)
                       .traceparent = s->traceparent,
                       .scope = &scope,
                       .reuse = reuse_of(w),
-                      .call = reuse_of(w) != REFQ_REUSE_NONE ? call : NULL,
+                      .call = named ? call : NULL,
                       .after = w->inputs.after,
                       .n_after = w->inputs.n_after};
     return refq_client_submit(w->calls->client, &spec, &w->submitted, err);

@@ -40,9 +40,10 @@ static refq_err answer_value(rqi_under_way *w, const refq_task *task, refq_respo
     rqi_held held;
     char ref[REFQ_REF_MAX + 1];
     const refq_actor *actor = refq_caller_actor(w->caller);
-    refq_cache_query query = {.struct_size = sizeof query,
-                              .has_max_size = w->spec->has_max_size,
-                              .max_size = w->spec->max_size};
+    bool own = w->spec->has_max_size != 0;
+    int64_t max_size = own ? w->spec->max_size : w->definition->max_size;
+    refq_cache_query query = {
+        .struct_size = sizeof query, .has_max_size = own || max_size > 0, .max_size = max_size};
     (void)refq_ref_format(refq_task_ref(task), ref);
     refq_err rc = rqi_cache_load(w->calls->cache, ref, &held, err);
     if (rc != REFQ_OK) {

@@ -4,8 +4,6 @@
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "reply/async.h"
-#include "codec/json.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -13,7 +11,7 @@
 #include <string.h>
 #include <sys/queue.h>
 
-enum { KEEP_MS = 5000, MANY = 1024, ASYNC_TIMEOUT_MS = 5000 };
+enum { KEEP_MS = 5000, MANY = 1024 };
 
 /* `pub` is first: what callers hold. */
 typedef struct kept {
@@ -51,8 +49,7 @@ rqi_definitions *rqi_definitions_new(refq_client *client)
 static void drop(kept *k)
 {
     if (k != NULL && --k->users == 0) {
-        refq_schema_unref(k->pub.input);
-        free(k->pub.expected);
+        rqi_definition_done(&k->pub);
         free(k);
     }
 }
@@ -78,64 +75,23 @@ void rqi_definitions_free(rqi_definitions *all)
     free(all);
 }
 
-/* --- Making one ------------------------------------------------------------------------------- */
-
-/* A member as JSON text, owned; NULL when it is not there. */
-static char *member_text(const json_t *root, const char *name)
-{
-    const json_t *value = json_object_get(root, name);
-    return value != NULL ? json_dumps(value, JSON_ENCODE_ANY) : NULL;
-}
-
-static refq_err compile_input(const json_t *root, refq_schema **ret, refq_error *err)
-{
-    char *text = member_text(root, "input_schema");
-    refq_err rc = REFQ_OK;
-    if (text != NULL) {
-        rc = refq_schema_compile(text, strlen(text), NULL, ret, err);
-    }
-    free(text);
-    return rc == REFQ_OK || rc == REFQ_ERR_NOMEM
-               ? rc
-               : rqi_fail_in(err, REFQ_ERR_UNSUPPORTED, "the task's input_schema cannot be used");
-}
-
-static refq_err fill(const json_t *root, rqi_definition *d, refq_error *err)
-{
-    rqi_buf expected = {0};
-    char *output = member_text(root, "output_schema");
-    const json_t *wait = json_object_get(root, "async_timeout_ms");
-    d->async_timeout_ms = json_is_integer(wait) ? json_integer_value(wait) : ASYNC_TIMEOUT_MS;
-    rqi_expected_schema_add(output, &expected);
-    free(output);
-    d->expected = rqi_buf_take(&expected, NULL);
-    if (d->expected == NULL) {
-        return rqi_fail(err, REFQ_ERR_NOMEM, "out of memory");
-    }
-    return compile_input(root, &d->input, err);
-}
+/* --- Keeping them ----------------------------------------------------------------------------- */
 
 static refq_err make(const char *text, kept **ret, refq_error *err)
 {
-    json_t *root = NULL;
     kept *k = calloc(1, sizeof *k);
     if (k == NULL) {
         return rqi_fail(err, REFQ_ERR_NOMEM, "out of memory");
     }
     k->users = 1;
-    refq_err rc =
-        rqi_json_load(text, strlen(text), (size_t)1 << 20, 2 * REFQ_SCHEMA_MAX_DEPTH, &root, err);
-    rc = rc == REFQ_OK ? fill(root, &k->pub, err) : rc;
-    json_decref(root);
+    refq_err rc = rqi_definition_read(text, &k->pub, err);
     if (rc != REFQ_OK) {
-        drop(k);
+        free(k);
         return rc;
     }
     *ret = k;
     return REFQ_OK;
 }
-
-/* --- Keeping them ----------------------------------------------------------------------------- */
 
 static place *find(rqi_definitions *all, const char *queue, const char *task)
 {

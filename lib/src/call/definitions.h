@@ -11,19 +11,9 @@
 #ifndef RQI_CALL_DEFINITIONS_H
 #define RQI_CALL_DEFINITIONS_H
 
+#include "call/definition.h"
+
 #include <refq/client.h>
-#include <refq/response.h>
-#include <refq/schema.h>
-
-#include <stdbool.h>
-#include <stdint.h>
-
-/* Immutable; shared by calls. */
-typedef struct rqi_definition {
-    int64_t async_timeout_ms;
-    refq_schema *input; /* NULL = any object */
-    char *expected;     /* expected_schema, JSON text */
-} rqi_definition;
 
 typedef struct rqi_definitions rqi_definitions;
 
@@ -32,7 +22,7 @@ rqi_definitions *rqi_definitions_new(refq_client *client);
 void rqi_definitions_free(rqi_definitions *all);
 
 /* The caller gives it back. REFQ_ERR_NOTFOUND when nobody offers the task: the error names the
- * nearest one that is. A definition whose input schema cannot be used is REFQ_ERR_UNSUPPORTED. */
+ * nearest one that is. Otherwise as rqi_definition_read(). */
 refq_err rqi_definitions_take(rqi_definitions *all, const char *queue, const char *task,
                               const rqi_definition **ret, refq_error *err);
 void rqi_definitions_give_back(rqi_definitions *all, const rqi_definition *definition);
