@@ -1004,6 +1004,73 @@ START_TEST(a_policy_of_the_task_is_that_of_its_value)
 }
 END_TEST
 
+/* --- Identical by content --------------------------------------------------------------------- */
+
+static void store_value(const char *json, refq_policy_kind kind, char ref_id[REFQ_STORE_ID_MAX + 1])
+{
+    refq_error err = {0};
+    refq_policy policy = refq_policy_preset(kind);
+    refq_cache_value v = {
+        .struct_size = sizeof v, .json = json, .len = strlen(json), .policy = &policy};
+    ck_assert_msg(refq_cache_set(cache, &v, NULL, ref_id, &err) == REFQ_OK, "%s", err.text);
+}
+
+/* Calls the task that runs until the gate is open; its reference. */
+static void call_slow(const char *x, char ref_id[REFQ_REF_MAX + 1])
+{
+    char args[REFQ_STORE_ID_MAX + 200];
+    (void)snprintf(args, sizeof args, "{\"x\": [%s, 7]}", x);
+    json_t *root = CALL(.task = "slow", .args = args, AT_ONCE);
+    (void)snprintf(ref_id, REFQ_REF_MAX + 1, "%s", text_of(root, "ref_id"));
+    json_decref(root);
+}
+
+static const struct {
+    const char *value;
+    refq_policy_kind kind;
+    bool same;
+} contents[] = {
+    {"{\"b\": [1, 2.50], \"a\": \"x\"}", REFQ_POLICY_PUBLIC, true},
+    {"\"text\"", REFQ_POLICY_PUBLIC, true},
+    {"null", REFQ_POLICY_PUBLIC, true},
+    {"{\"b\": 1}", REFQ_POLICY_EXECUTE_ONLY, false}, /* or guesses could be tried */
+};
+
+START_TEST(a_reference_and_its_value_make_the_same_call)
+{
+    char ref_id[REFQ_STORE_ID_MAX + 1];
+    char quoted[REFQ_STORE_ID_MAX + 3];
+    char literal[REFQ_REF_MAX + 1];
+    char by_reference[REFQ_REF_MAX + 1];
+    char again[REFQ_REF_MAX + 1];
+    begin();
+    store_value(contents[_i].value, contents[_i].kind, ref_id);
+    (void)snprintf(quoted, sizeof quoted, "\"%s\"", ref_id);
+    call_slow(contents[_i].value, literal);
+    call_slow(quoted, by_reference);
+    call_slow(quoted, again);
+    ck_assert_int_eq(strcmp(literal, by_reference) == 0, contents[_i].same);
+    ck_assert_str_eq(by_reference, again);
+    end();
+}
+END_TEST
+
+START_TEST(a_kept_result_is_found_by_reference)
+{
+    char ref_id[REFQ_STORE_ID_MAX + 1];
+    char args[REFQ_STORE_ID_MAX + 32];
+    begin();
+    store_value("{\"b\": 1}", REFQ_POLICY_PUBLIC, ref_id);
+    (void)snprintf(args, sizeof args, "{\"x\": \"%s\"}", ref_id);
+    json_decref(CALL(.task = "kept", .args = "{\"x\": {\"b\": 1}}"));
+    json_t *root = CALL(.task = "kept", .args = args);
+    expect_json(root, "value", "{\"x\":{\"b\":1}}");
+    json_decref(root);
+    ck_assert_int_eq(atomic_load(&runs), 1);
+    end();
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("it_call");
@@ -1055,5 +1122,11 @@ int main(void)
     tcase_add_test(author, a_session_scoped_task_is_its_sessions);
     tcase_add_test(author, a_policy_of_the_task_is_that_of_its_value);
     suite_add_tcase(s, author);
+    TCase *content = tcase_create("content");
+    tcase_set_timeout(content, 60);
+    tcase_add_loop_test(content, a_reference_and_its_value_make_the_same_call, 0,
+                        sizeof contents / sizeof contents[0]);
+    tcase_add_test(content, a_kept_result_is_found_by_reference);
+    suite_add_tcase(s, content);
     return rqt_main_redis(s, NULL);
 }

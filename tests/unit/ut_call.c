@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The pure parts of a call: what makes two the same, and what a task without a value answers. */
 #include "reply/async.h"
+#include "call/content.h"
 #include "call/definition.h"
 #include "call/digest.h"
 #include "support/main.h"
@@ -69,6 +70,80 @@ START_TEST(arguments_that_are_none_are_refused)
     ck_assert_int_eq(rqi_call_digest(&call, out, &err), REFQ_ERR_INVALID);
     ck_assert(err.text[0] != '\0');
     ck_assert_int_ne(rqi_call_digest(&call, out, NULL), REFQ_OK);
+}
+END_TEST
+
+/* --- References ------------------------------------------------------------------------------- */
+
+/* The digest of arguments in which "docs:vis" stands for `seen`, and "docs:hid" for itself. */
+static const char *digest_with(const char *args, const char *seen)
+{
+    rqi_content content = {0};
+    rqi_identical call = plain;
+    refq_error err = {0};
+    char *text = NULL;
+    char *references = NULL;
+    json_t *root = json_loads(args, 0, NULL);
+    ck_assert_ptr_nonnull(root);
+    refq_bytes value = {.ptr = seen, .len = strlen(seen)};
+    ck_assert_int_eq(rqi_content_add(&content, "docs:vis", value, &err), REFQ_OK);
+    ck_assert_int_eq(rqi_content_add(&content, "docs:hid", (refq_bytes){0}, &err), REFQ_OK);
+    ck_assert_msg(rqi_content_write(&content, root, &text, &references, &err) == REFQ_OK, "%s",
+                  err.text);
+    call.references = references;
+    const char *out = digest(call, text);
+    json_decref(root);
+    free(text);
+    free(references);
+    rqi_content_done(&content);
+    return out;
+}
+
+/* `value` is what docs:vis stands for. */
+static const struct {
+    const char *one;
+    const char *other;
+    const char *value;
+    bool same;
+} written[] = {
+    {"{\"a\":\"docs:vis\"}", "{\"a\":{\"k\":[1.50]}}", "{ \"k\" : [1.5] }", true},
+    {"{\"a\":[\"docs:vis\",\"docs:vis\"]}", "{\"a\":[\"docs:vis\",7]}", "7", true},
+    {"{\"a\":[\"docs:vis\",\"docs:hid\"]}", "{\"a\":[{\"b\":1},\"docs:hid\"]}", "{\"b\":1}", true},
+    {"{\"a\":\"docs:hid\",\"b\":\"docs:vis\"}", "{\"b\":7,\"a\":\"docs:hid\"}", "7", true},
+    {"{\"a\":\"docs:vis\"}", "{\"a\":7.0}", "7", false},
+    /* what stands inside of a value has not been checked */
+    {"{\"a\":\"docs:vis\"}", "{\"a\":\"docs:hid\"}", "\"docs:hid\"", false},
+    {"{\"a\":\"docs:vis\",\"b\":\"docs:hid\"}", "{\"a\":{\"x\":\"docs:hid\"},\"b\":\"docs:hid\"}",
+     "{\"x\":\"docs:hid\"}", false},
+    /* what JSON's strict form cannot hold counts by its reference */
+    {"{\"a\":\"docs:vis\"}", "{\"a\":null}", "NaN", false},
+    {"{\"a\":\"docs:vis\"}", "{\"a\":\"docs:vis\"}", "NaN", true},
+};
+
+START_TEST(a_reference_counts_by_its_value)
+{
+    const char *one = digest_with(written[_i].one, written[_i].value);
+    const char *other = digest_with(written[_i].other, written[_i].value);
+    ck_assert_int_eq(strcmp(one, other) == 0, written[_i].same);
+}
+END_TEST
+
+/* Alone it counts by its value, twice it is too large. */
+START_TEST(large_values_count_by_their_references)
+{
+    size_t len = RQI_CONTENT_BYTES * 2 / 3;
+    char *value = malloc(len + 1);
+    char *args = malloc(len + 100);
+    memset(value, 'x', len);
+    value[0] = value[len - 1] = '"';
+    value[len] = '\0';
+    (void)snprintf(args, len + 100, "{\"a\":%s}", value);
+    ck_assert_str_eq(digest_with("{\"a\":\"docs:vis\"}", value), digest_with(args, value));
+    (void)snprintf(args, len + 100, "{\"a\":%s,\"b\":\"docs:vis\"}", value);
+    ck_assert_str_ne(digest_with("{\"a\":\"docs:vis\",\"b\":\"docs:vis\"}", value),
+                     digest_with(args, value));
+    free(value);
+    free(args);
 }
 END_TEST
 
@@ -346,6 +421,11 @@ int main(void)
     tcase_add_test(same, another_reader_is_another_call);
     tcase_add_test(same, arguments_that_are_none_are_refused);
     suite_add_tcase(s, same);
+    TCase *content = tcase_create("content");
+    tcase_add_loop_test(content, a_reference_counts_by_its_value, 0,
+                        sizeof written / sizeof written[0]);
+    tcase_add_test(content, large_values_count_by_their_references);
+    suite_add_tcase(s, content);
     TCase *definition = tcase_create("definition");
     tcase_add_test(definition, a_definition_tells_how_calls_behave);
     tcase_add_test(definition, a_definition_that_says_nothing_has_the_defaults);

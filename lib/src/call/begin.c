@@ -80,13 +80,23 @@ static refq_reuse reuse_of(const rqi_under_way *w)
 static refq_err name_call(const rqi_under_way *w, const refq_scope *scope,
                           char out[RQI_DIGEST_LEN + 1], refq_error *err)
 {
+    char *args = NULL;
+    char *references = NULL;
+    refq_err rc = rqi_content_write(&w->inputs.content, w->args, &args, &references, err);
+    if (rc != REFQ_OK) {
+        return rc;
+    }
     rqi_identical same = {.task = w->spec->task,
                           .namespace_name = scope->namespace_name,
                           .owner = scope->owner,
                           .session = scope->session,
                           .policy = scope->policy,
-                          .args = {.ptr = w->args_text, .len = strlen(w->args_text)}};
-    return rqi_call_digest(&same, out, err);
+                          .args = {.ptr = args, .len = strlen(args)},
+                          .references = references};
+    rc = rqi_call_digest(&same, out, err);
+    free(args);
+    free(references);
+    return rc;
 }
 
 /* --- Submitting ------------------------------------------------------------------------------- */
@@ -104,6 +114,7 @@ static refq_err submit(rqi_under_way *w, refq_error *err)
     refq_err rc = refq_ref_make(s->queue, &w->as, err);
     bool named = reuse_of(w) != REFQ_REUSE_NONE;
     rc = rc == REFQ_OK && named ? name_call(w, &scope, call, err) : rc;
+    rqi_content_done(&w->inputs.content); /* not needed for as long as the wait may take */
     if (rc != REFQ_OK) {
         return rc;
     }
@@ -144,6 +155,7 @@ void rqi_call_end(rqi_under_way *w)
         rqi_definitions_give_back(w->calls->definitions, w->definition);
     }
     refq_caller_free(w->caller);
+    rqi_content_done(&w->inputs.content);
     json_decref(w->args);
     free(w->args_text);
     *w = (rqi_under_way){0};

@@ -15,7 +15,9 @@ typedef struct rqi_identical {
     const char *owner;
     const char *session; /* that the result is bound to */
     const char *policy;  /* JSON text of what it differs in */
-    refq_bytes args;     /* JSON text of an object */
+    refq_bytes args;     /* JSON text of an object: content.h */
+    const char
+        *references; /* JSON text: where in args which references are; NULL = there are none */
 } rqi_identical;
 
 /* Writes 32 hex digits and a terminator. Arguments are the same when their values are: the order of

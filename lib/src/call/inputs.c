@@ -50,6 +50,8 @@ bool rqi_is_reference(const char *text, size_t len)
     return true;
 }
 
+static const refq_bytes by_name; /* what counts as itself */
+
 /* --- What is there ---------------------------------------------------------------------------- */
 
 static bool is_one_of(const char *ref_id, const char *name)
@@ -74,6 +76,12 @@ static bool is_ours(struct look *l, const char *ref_id)
     return ours;
 }
 
+static refq_err use(struct look *l, const char *ref_id, refq_bytes value)
+{
+    l->ret->n++;
+    return rqi_content_add(&l->ret->content, ref_id, value, l->err);
+}
+
 static refq_err use_task(struct look *l, const char *ref_id, const refq_task *task)
 {
     refq_status status = refq_task_status(task);
@@ -83,8 +91,7 @@ static refq_err use_task(struct look *l, const char *ref_id, const refq_task *ta
                         status == REFQ_FAILED ? "has failed" : "was cancelled");
     }
     l->ret->after[l->ret->n_after++] = *refq_task_ref(task);
-    l->ret->n++;
-    return REFQ_OK;
+    return use(l, ref_id, by_name);
 }
 
 /* A task that has become complete between two questions has its entry by now. */
@@ -108,7 +115,7 @@ static refq_err look_at_task(struct look *l, const char *ref_id)
     rc = rqi_cache_load(l->cache, ref_id, &held, l->err);
     if (rc == REFQ_OK) {
         rqi_held_done(&held);
-        l->ret->n++;
+        rc = use(l, ref_id, by_name);
     }
     return rc;
 }
@@ -124,12 +131,10 @@ static refq_err look_at(struct look *l, const char *ref_id)
         return rc;
     }
     unsigned bits = rqi_cache_permissions(l->cache, ref_id, l->actor, &held.view, MAY_USE);
+    rc = (bits & MAY_USE) != 0 ? use(l, ref_id, (bits & REFQ_READ) != 0 ? held.view.value : by_name)
+                               : rqi_cache_hidden(l->err, ref_id);
     rqi_held_done(&held);
-    if ((bits & MAY_USE) == 0) {
-        return rqi_cache_hidden(l->err, ref_id);
-    }
-    l->ret->n++;
-    return REFQ_OK;
+    return rc;
 }
 
 /* --- The walk --------------------------------------------------------------------------------- */

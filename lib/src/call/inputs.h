@@ -3,16 +3,19 @@
 #ifndef RQI_CALL_INPUTS_H
 #define RQI_CALL_INPUTS_H
 
+#include "call/content.h"
+
 #include <refq/cache.h>
 
 #include <jansson.h>
 
-enum { RQI_INPUTS_MAX = 64 };
+enum { RQI_INPUTS_MAX = RQI_CONTENT_MAX };
 
 typedef struct rqi_inputs {
     size_t n;                       /* references that will be replaced by their values */
     refq_ref after[RQI_INPUTS_MAX]; /* tasks that have to be over before */
     size_t n_after;
+    rqi_content content; /* borrows from the arguments; free it with rqi_content_done() */
 } rqi_inputs;
 
 /* True for text of the form of a reference: a letter, letters, digits, _ and -, a colon, and eight
