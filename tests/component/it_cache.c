@@ -254,6 +254,68 @@ START_TEST(questions_that_make_no_sense_are_refused)
 }
 END_TEST
 
+START_TEST(the_edges_of_a_value_are_empty)
+{
+    begin(MEMORY);
+    ref r = PUT("[1, 2, 3]", NULL);
+    json_t *root = GET(&r, NULL, .has_page = 1, .page = 99, .has_page_size = 1, .page_size = 2);
+    expect_json(root, "preview", "[]");
+    expect_json(root, "page", "99");
+    expect_json(root, "total_pages", "2");
+    json_decref(root);
+    root = GET(&r, NULL, .has_max_size = 1, .max_size = 0);
+    expect_json(root, "is_complete", "false");
+    expect_json(root, "total_items", "3");
+    json_decref(root);
+    end();
+}
+END_TEST
+
+/* A text of so many bytes; the caller frees it. */
+static char *long_text(size_t len)
+{
+    char *text = malloc(len + 1);
+    ck_assert_ptr_nonnull(text);
+    memset(text, 'a', len);
+    text[0] = '"';
+    text[len - 1] = '"';
+    text[len] = '\0';
+    return text;
+}
+
+START_TEST(a_value_of_a_hundred_megabytes_is_read_in_portions)
+{
+    enum { LEN = 100 * 1024 * 1024 };
+    ref r;
+    refq_error err = {0};
+    char *text = long_text(LEN);
+    begin(MEMORY);
+    refq_cache_value v = {.struct_size = sizeof v, .json = text, .len = LEN};
+    ck_assert_msg(refq_cache_set(cache, &v, NULL, r.text, &err) == REFQ_OK, "%s", err.text);
+    free(text);
+    json_t *root = GET(&r, NULL, .has_page = 1, .page = 2, .has_max_size = 1, .max_size = 100);
+    expect_json(root, "original_size", "26214400"); /* tokens of four characters */
+    ck_assert_uint_lt(json_string_length(json_object_get(root, "preview")), 401);
+    json_decref(root);
+    end();
+}
+END_TEST
+
+START_TEST(a_value_that_is_too_large_is_refused)
+{
+    enum { LEN = 129 * 1024 * 1024 };
+    ref r;
+    refq_error err = {0};
+    char *text = long_text(LEN);
+    begin(MEMORY);
+    refq_cache_value v = {.struct_size = sizeof v, .json = text, .len = LEN};
+    ck_assert_int_eq(refq_cache_set(cache, &v, NULL, r.text, &err), REFQ_ERR_LIMIT);
+    ck_assert(err.text[0] != '\0');
+    free(text);
+    end();
+}
+END_TEST
+
 static const struct {
     const char *json;
     refq_cache_value value;
@@ -675,11 +737,15 @@ int main(void)
     tcase_add_loop_test(each, damage_hides_itself_and_nothing_else, 0, STORES);
     suite_add_tcase(s, each);
     TCase *bad = tcase_create("bad");
+    tcase_set_timeout(bad, 60);
     tcase_add_loop_test(bad, questions_that_make_no_sense_are_refused, 0,
                         sizeof bad_queries / sizeof bad_queries[0]);
     tcase_add_loop_test(bad, values_that_cannot_be_stored_are_refused, 0,
                         sizeof bad_values / sizeof bad_values[0]);
     tcase_add_test(bad, a_value_nested_too_deep_is_refused);
+    tcase_add_test(bad, the_edges_of_a_value_are_empty);
+    tcase_add_test(bad, a_value_of_a_hundred_megabytes_is_read_in_portions);
+    tcase_add_test(bad, a_value_that_is_too_large_is_refused);
     tcase_add_test(bad, a_checker_of_ones_own_decides);
     tcase_add_test(bad, every_path_asks_the_same_rules);
     tcase_add_test(bad, entries_in_other_words_are_read);
