@@ -46,7 +46,7 @@ int cli_answer_missing(refq_client *client, const refq_task *task)
     return code;
 }
 
-int cli_answer_read(refq_client *client, const refq_ref *ref, bool entry, rqi_buf *out)
+int cli_answer_read(refq_client *client, const refq_ref *ref, rqi_buf *out)
 {
     refq_task *task = NULL;
     char *text = NULL;
@@ -58,8 +58,6 @@ int cli_answer_read(refq_client *client, const refq_ref *ref, bool entry, rqi_bu
         result = cli_answer_missing(client, task);
     } else if (code != REFQ_OK) {
         result = cli_fail(&err);
-    } else if (entry) {
-        rqi_buf_add(out, text, len);
     } else if (cli_value_cut(text, len, out, &err) != REFQ_OK) {
         result = cli_fail_as(EX_DATAERR, "%s", err.text);
     }

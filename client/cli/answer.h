@@ -12,9 +12,9 @@
 /* Whether tasks outlive this process, so that their references are of use to others. */
 bool cli_is_durable(refq_client *client);
 
-/* Reads a complete task's value (or its whole entry) as JSON text and appends it to out. When the
+/* Reads a complete task's value as JSON text and appends it to out. When the
  * task is not complete, says so on stderr. Returns an exit status. */
-int cli_answer_read(refq_client *client, const refq_ref *ref, bool entry, rqi_buf *out);
+int cli_answer_read(refq_client *client, const refq_ref *ref, rqi_buf *out);
 
 /* Says on stderr why this task has no value: it runs still, it failed (with the error in full), it
  * was cancelled. Names it by its reference, or by its task's name where a reference leads nowhere.

@@ -35,6 +35,7 @@ typedef struct cli_command {
 } cli_command;
 
 extern const cli_command cli_submit;
+extern const cli_command cli_call;
 extern const cli_command cli_status;
 extern const cli_command cli_get;
 extern const cli_command cli_watch;
@@ -61,6 +62,11 @@ extern const cli_command cli_events;
 extern const cli_command cli_doctor;
 extern const cli_command cli_dev;
 extern const cli_command cli_run;
+extern const cli_command cli_cache_set;
+extern const cli_command cli_cache_ls;
+extern const cli_command cli_cache_rm;
+extern const cli_command cli_cache_clear;
+extern const cli_command cli_cache_stat;
 
 /* Starts a client as the common options say. Returns an exit status. */
 int cli_connect(const cli_common *common, refq_client **ret_client);

@@ -28,8 +28,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define RETRIES_MAX 1000
-#define FOR_EVER    (-1)
+#define FOR_EVER (-1)
 
 /* --- Options ---------------------------------------------------------------------------------- */
 
@@ -60,22 +59,6 @@ static refq_err read_wait(const char *text, void *target, refq_error *err)
     return REFQ_OK;
 }
 
-static refq_err read_lane(const char *text, void *target, refq_error *err)
-{
-    if (refq_lane_parse(text, target) != REFQ_OK) {
-        return rqi_fail(err, REFQ_ERR_INVALID, "'%.40s' is not a lane; use high, normal or low",
-                        text);
-    }
-    return REFQ_OK;
-}
-
-static refq_err read_retries(const char *text, void *target, refq_error *err)
-{
-    cli_number *retries = target;
-    retries->given = true;
-    return rqi_parse_int(text, 0, RETRIES_MAX, &retries->value, err);
-}
-
 #define AT(field) offsetof(struct submit_options, field)
 
 static const cli_option options[] = {
@@ -85,13 +68,13 @@ static const cli_option options[] = {
      "its arguments, a JSON object (default: {})"},
     {"wait", 'w', CLI_MAYBE_VALUE, "DUR", AT(wait), read_wait,
      "wait for the value and print it; at most DUR"},
-    {"lane", 0, CLI_VALUE, "LANE", AT(lane), read_lane, "high, normal (default) or low"},
+    {"lane", 0, CLI_VALUE, "LANE", AT(lane), cli_read_lane, "high, normal (default) or low"},
     {"delay", 0, CLI_VALUE, "DUR", AT(delay), cli_read_duration, "do not start it before"},
     {"key", 0, CLI_VALUE, "K", AT(key), cli_read_text,
      "idempotency key: a known one returns its task instead"},
     {"timeout", 0, CLI_VALUE, "DUR", AT(timeout), cli_read_duration,
      "time for one attempt (default: the task's definition)"},
-    {"max-retries", 0, CLI_VALUE, "N", AT(retries), read_retries,
+    {"max-retries", 0, CLI_VALUE, "N", AT(retries), cli_read_retries,
      "failures before it gives up; 0 = no retry (default: the definition)"},
     {"force", 0, CLI_NO_VALUE, NULL, AT(force), cli_read_flag,
      "queue it even if no worker offers the task"},

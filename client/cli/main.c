@@ -25,13 +25,13 @@
 
 /* In the order of the help. A name of two words ("dead list") is a verb of a group. */
 static const cli_command *const commands[] = {
-    &cli_submit,        &cli_run,         &cli_status,        &cli_get,
-    &cli_watch,         &cli_cancel,      &cli_answer,        &cli_list,
-    &cli_show,          &cli_logs,        &cli_events,        &cli_retry,
-    &cli_dead_list,     &cli_dead_replay, &cli_dead_purge,    &cli_cleanup,
-    &cli_queues,        &cli_stats,       &cli_pause,         &cli_resume,
-    &cli_limit,         &cli_workers,     &cli_workers_quiet, &cli_workers_resume,
-    &cli_workers_drain, &cli_doctor,      &cli_dev,
+    &cli_submit,        &cli_call,        &cli_run,        &cli_status,        &cli_get,
+    &cli_watch,         &cli_cancel,      &cli_answer,     &cli_list,          &cli_show,
+    &cli_logs,          &cli_events,      &cli_retry,      &cli_dead_list,     &cli_dead_replay,
+    &cli_dead_purge,    &cli_cleanup,     &cli_queues,     &cli_stats,         &cli_pause,
+    &cli_resume,        &cli_limit,       &cli_workers,    &cli_workers_quiet, &cli_workers_resume,
+    &cli_workers_drain, &cli_doctor,      &cli_dev,        &cli_cache_set,     &cli_cache_ls,
+    &cli_cache_rm,      &cli_cache_clear, &cli_cache_stat,
 };
 
 #define N_COMMANDS (sizeof commands / sizeof commands[0])

@@ -4,13 +4,12 @@
 #include "base/error.h"
 #include "base/parse.h"
 
-#include <refq/task.h>
-
 #include <stdio.h>
 #include <string.h>
 
 #define COUNT_MAX         INT64_C(1000000000000)
 #define PAGE_MAX          1000
+#define RETRIES_MAX       1000
 #define PERIOD_DEFAULT_MS 2000
 #define PERIOD_MIN_MS     100
 
@@ -72,6 +71,25 @@ refq_err cli_read_natural(const char *text, void *target, refq_error *err)
 refq_err cli_read_page(const char *text, void *target, refq_error *err)
 {
     return read_int(text, 1, PAGE_MAX, target, err);
+}
+
+refq_err cli_read_lane(const char *text, void *target, refq_error *err)
+{
+    if (refq_lane_parse(text, target) != REFQ_OK) {
+        return rqi_fail(err, REFQ_ERR_INVALID, "'%.40s' is not a lane; use high, normal or low",
+                        text);
+    }
+    return REFQ_OK;
+}
+
+refq_err cli_read_retries(const char *text, void *target, refq_error *err)
+{
+    return read_int(text, 0, RETRIES_MAX, target, err);
+}
+
+refq_err cli_read_reply_format(const char *text, void *target, refq_error *err)
+{
+    return refq_format_parse(text, target, err);
 }
 
 /* --- Rates and periods ------------------------------------------------------------------------ */

@@ -62,7 +62,7 @@ static json_t *end_json(refq_client *client, const refq_submitted *done, refq_st
 static int show_value(const cli_common *common, refq_client *client, const refq_submitted *done)
 {
     rqi_buf value = {0};
-    int code = cli_answer_read(client, &done->ref, false, &value);
+    int code = cli_answer_read(client, &done->ref, &value);
     if (code == EX_OK && common->json) {
         code = show_json(end_json(client, done, REFQ_COMPLETE), rqi_buf_str(&value));
     } else if (code == EX_OK) {

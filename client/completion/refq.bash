@@ -23,16 +23,20 @@ _refq_options() { "$@" --help 2>/dev/null | grep -oE -- '(^|[ ,])--?[a-z][a-z-]*
 
 _refq_queues() { _refq_ask queues | awk 'NR > 1 { print $1 }'; }
 _refq_refs() { _refq_ask list --limit 100 "$@" | awk 'NR > 1 { print $1 }'; }
+_refq_entries() { _refq_ask cache ls --limit 100 --all-caches | awk 'NR > 1 { print $1 }'; }
 _refq_workers() { _refq_ask workers | awk 'NR > 1 { print $2 }'; }
 _refq_tasks() { _refq_ask workers | awk 'NR > 1 { for (i = 11; i <= NF; i++) print $i }' | sort -u; }
 
 # What may follow an option; fails when that is free text.
 _refq_values() {
     case $1 in
-    -q | --queue) _refq_queues ;;
+    -q | --queue | --name) _refq_queues ;;
     -s | --status) printf '%s\n' pending processing complete failed cancelled ;;
     -t | --task) _refq_tasks ;;
     --lane) printf '%s\n' high normal low ;;
+    --format) printf '%s\n' minimal standard full ;;
+    --reuse) printf '%s\n' none in_flight result ;;
+    --policy) printf '%s\n' default public user_only execute_only read_only ;;
     -o | --output) printf '%s\n' table json ;;
     --log-level) printf '%s\n' debug info warn error ;;
     *) return 1 ;;
@@ -41,12 +45,13 @@ _refq_values() {
 
 _refq_operands() {
     case $1 in
-    submit | run) _refq_tasks ;;
+    submit | run | call) _refq_tasks ;;
     "workers "*) _refq_workers ;;
     retry) _refq_refs --status failed ;;
     dead*) _refq_refs --dead ;;
     answer | cancel | watch) _refq_refs --status processing && _refq_refs --status pending ;;
-    get) _refq_refs --status complete ;;
+    get) _refq_refs --status complete; _refq_entries ;;
+    "cache rm") _refq_entries ;;
     show | status | logs) _refq_refs ;;
     esac
 }

@@ -37,7 +37,7 @@ PROGRAM_MAY_INCLUDE = {
     'worker/': 'base codec run config',
     'client/': 'base codec',
     'client/examples/': '',
-    'client/cli/': 'base codec client config',  # doctor and dev look at the server itself: client/raw.h
+    'client/cli/': 'base codec json client config',  # doctor and dev look at the server itself: client/raw.h
 }
 
 STANDARD_HEADERS = {'stdarg.h', 'stdbool.h', 'stddef.h', 'stdint.h', 'stdio.h'}

@@ -208,7 +208,11 @@ static const struct call bad_calls[] =
 }
 , ROW("status", "docs:" HEX "\n"), EX_USAGE, "exactly 32"
 }
-, ROW("get", "docs:0123456789abcdef"), EX_USAGE, "16 digits"
+, ROW("get", "docs:0123456789abcdef"), EX_NOINPUT, "Invalid or inaccessible reference"
+}
+, ROW("get", HEX), EX_USAGE, "is not a reference"
+}
+, ROW("get", "docs:"), EX_USAGE, "is not a reference"
 }
 , ROW("watch", "docs:xyz"), EX_USAGE, "exactly 32"
 }
@@ -216,7 +220,7 @@ static const struct call bad_calls[] =
 }
 , ROW("status", "docs:" HEX), EX_NOINPUT, "there is no task docs:" HEX
 }
-, ROW("get", "docs:" HEX), EX_NOINPUT, "there is no task docs:" HEX
+, ROW("get", "docs:" HEX), EX_NOINPUT, "Invalid or inaccessible reference: docs:" HEX
 }
 , ROW("watch", "docs:" HEX), EX_NOINPUT, "there is no task docs:" HEX
 }
@@ -558,7 +562,7 @@ START_TEST(an_old_server_is_told_by_every_program)
     };
     static const struct call calls[] = {ROW("status", "docs:" HEX), EX_UNAVAILABLE,
                                         "needs Redis 7.0"},
-                             ROW("get", "docs:" HEX), EX_UNAVAILABLE, "needs Redis 7.0"
+                             ROW("show", "docs:" HEX), EX_UNAVAILABLE, "needs Redis 7.0"
 }
 , ROW("cancel", "docs:" HEX), EX_UNAVAILABLE, "needs Redis 7.0"
 }
@@ -604,6 +608,7 @@ START_TEST(a_server_without_functions_is_told)
     expect(RQT_REFQ("submit", "echo", "--force", "--redis", url), EX_UNAVAILABLE,
            "needs Redis 7.0");
     expect(RQT_REFQ("status", "docs:" HEX, "--redis", url), EX_UNAVAILABLE, "needs Redis 7.0");
+    expect(RQT_REFQ("get", "docs:" HEX, "--redis", url), EX_UNAVAILABLE, "needs Redis 7.0");
     expect(run_worker(rqt_file("echo.yaml", echo_yaml, 0), options), EX_UNAVAILABLE,
            "needs Redis 7.0");
     (void)kill(pid, SIGKILL);

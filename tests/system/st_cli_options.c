@@ -112,6 +112,76 @@ static const struct row {
      {"echo", "-c", "%file", "--wait", "20s"}, "{}", NULL,
      {"echo", "-c", "%file", "--wait", "20"}, EX_USAGE, "--wait: '20' needs a unit"},
 
+    {"call", "--queue",
+     {"echo", "--queue", "docs"}, "docs:", NULL,
+     {"echo", "--queue", "1st"}, EX_USAGE, "'1st' is not a queue name"},
+    {"call", "--args",
+     {"echo", "--args", "{\"n\":17}"}, "\"n\": 17", NULL,
+     {"echo", "--args", "[17]"}, EX_DATAERR, "object"},
+    {"call", "--async-timeout",
+     {"echo", "--async-timeout", "20s"}, "{}", "next",
+     {"echo", "--async-timeout", "-1s"}, EX_USAGE, "--async-timeout: '-1s' is negative"},
+    {"call", "--format",
+     {NULL}, NULL, NULL,
+     {"echo", "--format", "short"}, EX_USAGE, "no response format 'short'"},
+    {"call", "--max-size",
+     {"echo", "--args", "{\"a\":1,\"b\":2,\"c\":3}", "--max-size", "1"}, "a preview", NULL,
+     {"echo", "--max-size", "-1"}, EX_USAGE, "--max-size: -1 is out of range"},
+    {"call", "--reuse",
+     {"echo", "--reuse", "none"}, "\"attempt\":1", "\"call\":",
+     {"echo", "--reuse", "always"}, EX_USAGE, "'always' is no reuse"},
+    {"call", "--as",
+     {"echo", "--as", "user:alice", "--namespace", "user:alice"}, "{}", "may be passed",
+     {"echo", "--as", "system"}, EX_USAGE, "nobody can ask as the system"},
+    {"call", "--session",
+     {"echo", "--session", "s-1", "--namespace", "session:s-1"}, "{}", "may be passed",
+     {"echo", "--session", ""}, EX_USAGE, "--session: "},
+    {"call", "--namespace",
+     {"echo", "--namespace", "org:acme"}, "\"namespace\":\"org:acme\"", NULL,
+     {"echo", "--namespace", "a\tb"}, EX_USAGE, "--namespace: "},
+    {"call", "--owner",
+     {"echo", "--owner", "user:bob"}, "\"owner\":\"user:bob\"", NULL,
+     {"echo", "--owner", "user"}, EX_USAGE, "--owner: 'user' is nobody"},
+    {"call", "--policy",
+     {"echo", "--policy", "read_only"}, "\"policy\":", NULL,
+     {"echo", "--policy", "sesame"}, EX_USAGE, "there is no policy 'sesame'"},
+    {"call", "--lane",
+     {"echo", "--lane", "low", "--args", "{\"lane\":1}"}, "\"lane\":\"low\"", NULL,
+     {"echo", "--lane", "urgent"}, EX_USAGE, "'urgent' is not a lane"},
+    {"call", "--timeout",
+     {"echo", "--timeout", "9s", "--args", "{\"timeout\":1}"}, "\"timeout_ms\":9000", NULL,
+     {"echo", "--timeout", "9"}, EX_USAGE, "--timeout: '9' needs a unit"},
+    {"call", "--max-retries",
+     {"echo", "--max-retries", "1000", "--args", "{\"r\":1}"}, "\"max_retries\":1000", NULL,
+     {"echo", "--max-retries", "1001"}, EX_USAGE, "allowed are 0 to 1000"},
+    {"call", "--key",
+     {"echo", "--key", "k-2", "--args", "{\"key\":1}"}, "\"key\":\"k-2\"", NULL,
+     {"echo", "--key", ""}, EX_USAGE, "--key: the value is empty"},
+
+    {"get", "--preview",
+     {"%stored", "--preview", "-o", "json"}, "\"retrieval_mode\": \"preview\"", NULL,
+     {"%stored", "--preview=x"}, EX_USAGE, TAKES_NONE},
+    {"get", "--page",
+     {"%stored", "--page", "2", "--page-size", "2"}, "[3]\n", NULL,
+     {"%stored", "--page", "0"}, EX_USAGE, "--page: 0 is out of range"},
+    {"get", "--page-size",
+     {"%stored", "--page-size", "2", "--page", "1"}, "[1, 2]\nrefq: page 1 of 2", NULL,
+     {"%stored", "--page-size", "0"}, EX_USAGE, "--page-size: 0 is out of range"},
+    {"get", "--max-size",
+     {"%stored", "--max-size", "0"}, "a preview", "[1,2,3]",
+     {"%stored", "--max-size", "-1"}, EX_USAGE, "--max-size: -1 is out of range"},
+    {"get", "--format",
+     {NULL}, NULL, NULL,
+     {"%stored", "--format", "short"}, EX_USAGE, "no response format 'short'"},
+    {"get", "--as",
+     {"%hers", "--as", "user:alice"}, "\"hers\"", NULL,
+     {"%hers", "--as", "system:internal"}, EX_USAGE, "nobody can ask as the system"},
+    {"get", "--session",
+     {"%bound", "--session", "s-1"}, "\"bound\"", NULL,
+     {"%bound", "--session", ""}, EX_USAGE, "--session: "},
+    {"get", "--store",
+     {"%stored", "--store", "%url"}, "[1,2,3]", NULL,
+     {"%stored", "--store", "ftp://x"}, EX_USAGE, "is no kind of store"},
     {"get", "--entry",
      {"%done", "--entry"}, "\"policy\"", NULL,
      {"%done", "--entry=x"}, EX_USAGE, TAKES_NONE},
@@ -293,6 +363,110 @@ static const struct row {
      {NULL}, NULL, NULL,
      {"--config", "%file", "--concurrency", "4097"}, EX_USAGE, "--concurrency: 4097 is out"},
 
+    {"cache set", "--name",
+     {"--name", "other", "--value", "1"}, "other:", NULL,
+     {"--name", "1st", "--value", "1"}, EX_USAGE, "is not a queue name"},
+    {"cache set", "--value",
+     {"--value", "[NaN,1E2]"}, "{\"value\": [NaN,1E2]", NULL,
+     {"--value", "[1"}, EX_DATAERR, "--value: not valid JSON"},
+    {"cache set", "--namespace",
+     {"--namespace", "org:acme", "--value", "1"}, "\"namespace\": \"org:acme\"", NULL,
+     {"--namespace", "", "--value", "1"}, EX_USAGE, "--namespace: "},
+    {"cache set", "--ttl",
+     {"--ttl", "forever", "--value", "1", "--name", "other"}, "\"expires_at\": null", NULL,
+     {"--ttl", "0", "--value", "1"}, EX_USAGE, "--ttl: '0' is out of range"},
+    {"cache set", "--policy",
+     {"--policy", "{\"agent_permissions\":1}", "--value", "1"}, "\"agent_permissions\": 1,", NULL,
+     {"--policy", "{\"agent_permissions\":99}", "--value", "1"}, EX_USAGE, "agent_permissions"},
+    {"cache set", "--owner",
+     {"--owner", "user:bob", "--value", "1"}, "\"owner\": \"user:bob\"", NULL,
+     {"--owner", "system", "--value", "1"}, EX_USAGE, "--owner: "},
+    {"cache set", "--bind-session",
+     {"--bind-session", "--session", "s-1", "--value", "1"}, "\"bound_session\": \"s-1\"", NULL,
+     {"--bind-session", "--value", "1"}, EX_USAGE, "--bind-session needs --session"},
+    {"cache set", "--tool",
+     {"--tool", "hammer", "--value", "1"}, "\"tool_name\": \"hammer\"", NULL,
+     {"--tool", "", "--value", "1"}, EX_USAGE, "--tool: the value is empty"},
+    {"cache set", "--as",
+     {"--as", "user:alice", "--namespace", "user:alice", "--value", "1"}, "user:alice", NULL,
+     {"--as", "robot:r2", "--value", "1"}, EX_USAGE, "--as: "},
+    {"cache set", "--session",
+     {"--session", "s-1", "--namespace", "session:s-1", "--value", "1"}, "session:s-1", NULL,
+     {"--session", "", "--value", "1"}, EX_USAGE, "--session: "},
+    {"cache set", "--store",
+     {"--store", "%url", "--value", "1"}, "docs:", NULL,
+     {"--store", "memory:", "--value", "1"}, EX_USAGE, "gone when this command ends"},
+
+    {"cache ls", "--name",
+     {"--name", "docs", "--all"}, "%stored", NULL,
+     {"--name", "1st"}, EX_USAGE, "is not a queue name"},
+    {"cache ls", "--namespace",
+     {"--namespace", "org"}, "no such entries", "%stored",
+     {"--namespace", ""}, EX_USAGE, "--namespace: "},
+    {"cache ls", "--children",
+     {"--namespace", "org", "--children", "--all"}, "%below", "%stored",
+     {"--children"}, EX_USAGE, "--children needs --namespace"},
+    {"cache ls", "--all-caches",
+     {"--name", "more", "--all-caches", "--all"}, "%stored", NULL,
+     {"--all-caches=x"}, EX_USAGE, TAKES_NONE},
+    {"cache ls", "--limit",
+     {"--limit", "1"}, "there are more", NULL,
+     {"--limit", "0"}, EX_USAGE, "--limit: 0 is out of range"},
+    {"cache ls", "--cursor",
+     {"--cursor", "start", "-o", "json"}, "\"next\":", NULL,
+     {"--cursor", "rubbish"}, EX_USAGE, "cursor"},
+    {"cache ls", "--all",
+     {"--all"}, "%stored", "there are more",
+     {"--all", "--limit", "3"}, EX_USAGE, "--all goes with neither"},
+    {"cache ls", "--as",
+     {"--all", "--as", "user:alice"}, "%hers", NULL,
+     {"--as", "system"}, EX_USAGE, "nobody can ask as the system"},
+    {"cache ls", "--session",
+     {"--all", "--session", "s-1"}, "%bound", NULL,
+     {"--session", ""}, EX_USAGE, "--session: "},
+    {"cache ls", "--store",
+     {"--all", "--store", "%url"}, "%stored", NULL,
+     {"--store", "ftp://x"}, EX_USAGE, "is no kind of store"},
+
+    {"cache rm", "--as",
+     {"%hers", "--as", "user:alice"}, "removed docs:", NULL,
+     {"%hers", "--as", "system"}, EX_USAGE, "nobody can ask as the system"},
+    {"cache rm", "--session",
+     {"%bound", "--session", "s-1"}, "removed docs:", NULL,
+     {"%bound", "--session", ""}, EX_USAGE, "--session: "},
+    {"cache rm", "--store",
+     {"%stored", "--store", "%url"}, "removed docs:", NULL,
+     {"%stored", "--store", "ftp://x"}, EX_USAGE, "is no kind of store"},
+
+    {"cache clear", "--name",
+     {"--name", "more", "--yes"}, "removed 0 entries", NULL,
+     {"--name", "1st", "--yes"}, EX_USAGE, "is not a queue name"},
+    {"cache clear", "--namespace",
+     {"--namespace", "org", "--yes"}, "removed 0 entries", NULL,
+     {"--namespace", "", "--yes"}, EX_USAGE, "--namespace: "},
+    {"cache clear", "--children",
+     {"--namespace", "org", "--children", "--yes"}, "removed ", "removed 0",
+     {"--children", "--yes"}, EX_USAGE, "--children needs --namespace"},
+    {"cache clear", "--all-caches",
+     {"--name", "more", "--all-caches", "--yes"}, "removed ", "removed 0",
+     {"--all-caches=x", "--yes"}, EX_USAGE, TAKES_NONE},
+    {"cache clear", "--yes",
+     {"--yes"}, "removed ", "removed 0",
+     {"--yes=x"}, EX_USAGE, TAKES_NONE},
+    {"cache clear", "--as",
+     {"--as", "user:alice", "--namespace", "user:alice", "--yes"}, "removed ", "removed 0",
+     {"--as", "system", "--yes"}, EX_USAGE, "nobody can ask as the system"},
+    {"cache clear", "--session",
+     {"--session", "s-1", "--namespace", "session:s-1", "--yes"}, "removed ", "removed 0",
+     {"--session", "", "--yes"}, EX_USAGE, "--session: "},
+    {"cache clear", "--store",
+     {"--store", "%url", "--yes"}, "removed ", "removed 0",
+     {"--store", "ftp://x", "--yes"}, EX_USAGE, "is no kind of store"},
+
+    {"cache stat", "--store",
+     {"--store", "%url"}, "entries", NULL,
+     {"--store", "ftp://x"}, EX_USAGE, "is no kind of store"},
+
     {"workers drain", "--queue",
      {"%worker", "--queue", "docs"}, "drain", NULL,
      {"%worker", "--queue", "1st"}, EX_USAGE, "is not a queue name"},
@@ -320,6 +494,19 @@ static char lines_file[256];
 static char done[REFQ_REF_MAX + 1];
 static char dead[REFQ_REF_MAX + 1];
 static char worker[40];
+
+/* Values, and what they are stored with besides a policy for everybody. */
+static struct value {
+    const char *name;
+    const char *words[5];
+    char ref[64];
+} values[] = {
+    {.name = "%stored", .words = {"--value", "[1,2,3]"}},
+    {.name = "%below", .words = {"--value", "0", "--namespace", "org:acme"}},
+    {.name = "%bound",
+     .words = {"--value", "\"bound\"", "--namespace", "session:s-1", "--bind-session"}},
+    {.name = "%hers", .words = {"--value", "\"hers\"", "--namespace", "user:alice"}},
+};
 
 static void start_worker(void)
 {
@@ -349,9 +536,22 @@ static void teardown(void)
     rqt_audit("more");
 }
 
-/* One that is complete and one that is dead: commands take them away. */
+static void make_value(struct value *v)
+{
+    const char *argv[20] = {"cache",    "set",    "--as",      "user:alice",
+                            "--policy", "public", "--session", "s-1"};
+    for (size_t i = 0; i < N_OF(v->words); i++) {
+        argv[8 + i] = v->words[i];
+    }
+    (void)snprintf(v->ref, sizeof v->ref, "%s", rqt_word(rqt_refq(argv)));
+}
+
+/* One that is complete and one that is dead, and values: commands take them away. */
 static void make_tasks(void)
 {
+    for (size_t i = 0; i < N_OF(values); i++) {
+        make_value(&values[i]);
+    }
     refq_ref good = rqt_submit((refq_spec){.task = "echo"});
     refq_ref bad = rqt_submit((refq_spec){.task = "bad"});
     rqt_expect(&good, "complete", 10000);
@@ -370,6 +570,11 @@ static const char *meant(const char *word)
     for (size_t i = 0; word != NULL && i < N_OF(names); i++) {
         if (strcmp(names[i][0], word) == 0) {
             return names[i][1];
+        }
+    }
+    for (size_t i = 0; word != NULL && i < N_OF(values); i++) {
+        if (strcmp(values[i].name, word) == 0) {
+            return values[i].ref;
         }
     }
     return word;
@@ -435,15 +640,26 @@ static const char *letter_of(const struct row *row)
 
 /* --- One value -------------------------------------------------------------------------------- */
 
-/* All that was printed, and what is known of the task that was named first. */
+/* What else is known of the task or the value that was named first; "" when none was. A call names
+ * it on stderr. */
+static const char *known_of(const rqt_result *r)
+{
+    const char *word = strchr(rqt_word(r), ':') != NULL ? rqt_word(r) : r->err;
+    char ref[REFQ_REF_MAX + 1];
+    (void)snprintf(ref, sizeof ref, "%.*s", (int)strcspn(word, " \n"), word);
+    size_t hex = strchr(ref, ':') != NULL ? strspn(strchr(ref, ':') + 1, "0123456789abcdef") : 0;
+    if (hex == 16) {
+        return RQT_REFQ("get", ref, "--entry", "--as", "user:alice", "--session", "s-1")->out;
+    }
+    return hex == 32 ? RQT_REFQ("show", ref, "-o", "json")->out : "";
+}
+
+/* All that was printed, and what it names. */
 static const char *told(const rqt_result *r)
 {
     static char text[2 * 65536];
-    const char *ref = rqt_word(r);
     size_t n = (size_t)snprintf(text, sizeof text, "%s%s", r->out, r->err);
-    if (strchr(ref, ':') != NULL && strlen(ref) > 32) {
-        (void)snprintf(text + n, sizeof text - n, "%s", RQT_REFQ("show", ref, "-o", "json")->out);
-    }
+    (void)snprintf(text + n, sizeof text - n, "%s", known_of(r));
     return text;
 }
 
@@ -455,9 +671,9 @@ static void expect_good(const struct row *row)
     ck_assert_msg(r->status == 0, "%s %s: exit %d\n%s%s", row->command, row->option, r->status,
                   r->out, r->err);
     const char *text = told(r);
-    ck_assert_msg(strstr(text, shows) != NULL, "%s %s: wanted \"%s\" in: %s", row->command,
+    ck_assert_msg(strstr(text, shows) != NULL, "%s %s: wanted \"%s\" in: %.3000s", row->command,
                   row->option, shows, text);
-    ck_assert_msg(hides == NULL || strstr(text, hides) == NULL, "%s %s: \"%s\" is in: %s",
+    ck_assert_msg(hides == NULL || strstr(text, hides) == NULL, "%s %s: \"%s\" is in: %.3000s",
                   row->command, row->option, hides, text);
 }
 

@@ -67,6 +67,7 @@ start() {
     worker_pid=$!
     wait_until "the worker starting" grep -q event=started "$dir/worker.log"
     ref=$(refq submit echo --delay 1h)
+    stored=$(refq cache set --value 1)
 }
 
 # --- bash -------------------------------------------------------------------------------------------------------------
@@ -107,6 +108,13 @@ test_bash() {
     refuse 'refq dead list --older' --older-than
     expect 'refq submit x --lane ' high
     expect 'refq list --status ' failed
+    expect 'refq call ' echo
+    expect 'refq call echo --reuse ' in_flight
+    expect 'refq cache ' clear
+    expect 'refq cache set --policy ' read_only
+    expect 'refq cache ls --chil' --children
+    expect 'refq cache rm ' "$stored"
+    expect 'refq get ' "$stored"
     expect 'refq list -o ' json
     expect 'refq list --queue ' docs
     expect 'refq submit ' echo
@@ -146,6 +154,8 @@ test_zsh() {
     zsh_expect --lane refq submit --la
     zsh_expect --older-than refq dead purge --
     zsh_expect high refq submit x --lane ''
+    zsh_expect execute_only refq cache set --policy ''
+    zsh_expect "$stored" refq cache rm ''
     zsh_expect docs refq list --queue ''
     zsh_expect "$ref" refq status ''
     zsh_expect debug refq-worker --log-level ''

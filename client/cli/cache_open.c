@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * DESIGN. Whoever has the password of a Redis can read all of it with redis-cli,
+ * so --as is no protection: it is how a person sees what an agent or a user
+ * would see. That is why there is no way to ask as the system, and why the
+ * default is the library's own, an agent nobody knows, who may do the least.
+ */
+#include "cache_open.h"
+
+#include "exit.h"
+#include "queue.h"
+
+#include "base/error.h"
+#include "base/parse.h"
+
+#include <string.h>
+
+/* --- Readers ---------------------------------------------------------------------------------- */
+
+static refq_err take_text(const char *text, void *target, refq_err code)
+{
+    if (code == REFQ_OK) {
+        *(const char **)target = text;
+    }
+    return code;
+}
+
+refq_err cli_read_actor(const char *text, void *target, refq_error *err)
+{
+    refq_actor actor;
+    return take_text(text, target, refq_actor_parse(text, NULL, &actor, err));
+}
+
+refq_err cli_read_session(const char *text, void *target, refq_error *err)
+{
+    refq_actor actor;
+    return take_text(text, target, refq_actor_parse("agent", text, &actor, err));
+}
+
+refq_err cli_read_space(const char *text, void *target, refq_error *err)
+{
+    return take_text(text, target, refq_namespace_valid(text, err));
+}
+
+refq_err cli_read_owner(const char *text, void *target, refq_error *err)
+{
+    refq_actor actor;
+    refq_err code = refq_actor_parse(text, NULL, &actor, err);
+    if (code == REFQ_OK && actor.id == NULL) {
+        code = rqi_fail(err, REFQ_ERR_INVALID, "'%.40s' is nobody; name one: user:NAME, agent:NAME",
+                        text);
+    }
+    return take_text(text, target, code);
+}
+
+/* The preset, or the JSON, that the text is. */
+static refq_err read_policy(const char *text, refq_policy **ret, refq_error *err)
+{
+    refq_policy preset;
+    if (text != NULL && text[strspn(text, " \t\r\n")] == '{') {
+        return refq_policy_parse(text, strlen(text), ret, err);
+    }
+    refq_err code = refq_policy_named(text != NULL ? text : "default", &preset, err);
+    return code == REFQ_OK ? refq_policy_copy(&preset, ret, err) : code;
+}
+
+refq_err cli_read_policy(const char *text, void *target, refq_error *err)
+{
+    refq_policy *policy = NULL;
+    refq_err code = read_policy(text, &policy, err);
+    refq_policy_free(policy);
+    return take_text(text, target, code);
+}
+
+refq_err cli_read_ttl(const char *text, void *target, refq_error *err)
+{
+    cli_number ttl = {.given = true, .value = REFQ_FOREVER};
+    if (strcmp(text, "forever") != 0) {
+        refq_err code = rqi_parse_duration(text, &ttl.value, err);
+        if (code != REFQ_OK) {
+            return code;
+        }
+        if (ttl.value < 1 || ttl.value > REFQ_STORE_TTL_MAX_MS) {
+            return rqi_fail(err, REFQ_ERR_LIMIT,
+                            "'%.40s' is out of range; allowed are 1ms to 100 years, and forever",
+                            text);
+        }
+    }
+    *(cli_number *)target = ttl;
+    return REFQ_OK;
+}
+
+/* --- Who and how ------------------------------------------------------------------------------ */
+
+refq_actor cli_who_actor(const cli_who *who)
+{
+    refq_actor actor = {0};
+    const char *as = who->as != NULL ? who->as : "agent";
+    return refq_actor_parse(as, who->session, &actor, NULL) == REFQ_OK ? actor : (refq_actor){0};
+}
+
+int cli_policy_make(const char *text, const char *owner, const char *bound_session,
+                    refq_policy **ret)
+{
+    refq_policy *read = NULL;
+    refq_error err = {0};
+    refq_err code = read_policy(text, &read, &err);
+    if (code == REFQ_OK) {
+        refq_policy policy = *read;
+        policy.owner = owner != NULL ? owner : policy.owner;
+        policy.bound_session = bound_session != NULL ? bound_session : policy.bound_session;
+        code = refq_policy_copy(&policy, ret, &err);
+    }
+    refq_policy_free(read);
+    return code == REFQ_OK ? EX_OK : cli_fail_as(EX_USAGE, "--policy: %s", err.text);
+}
+
+/* --- The cache -------------------------------------------------------------------------------- */
+
+int cli_cache_pick(const char *given, const char **ret)
+{
+    return cli_queue_pick(given, ret);
+}
+
+static int open_store(const cli_common *common, const char *url, refq_store **ret)
+{
+    refq_error err = {0};
+    refq_store_options options = {.struct_size = sizeof options,
+                                  .url = url != NULL ? url : common->redis};
+    if (url != NULL && (strcmp(url, "memory:") == 0 || strcmp(url, "sqlite::memory:") == 0)) {
+        return cli_fail_as(EX_USAGE, "--store: what is stored in %s is gone when this command ends",
+                           url);
+    }
+    return refq_store_open(&options, ret, &err) == REFQ_OK ? EX_OK : cli_fail(&err);
+}
+
+int cli_cache_open(const cli_common *common, const char *store, const char *name, bool tasks,
+                   cli_cache *ret)
+{
+    refq_error err = {0};
+    *ret = (cli_cache){0};
+    int code = tasks && store == NULL ? cli_connect(common, &ret->client) : EX_OK;
+    code = code == EX_OK ? open_store(common, store, &ret->store) : code;
+    if (code != EX_OK) {
+        return code;
+    }
+    refq_cache_options options = {
+        .struct_size = sizeof options, .name = name, .client = ret->client};
+    refq_err rc = refq_cache_open(ret->store, &options, &ret->cache, &err);
+    return rc == REFQ_OK ? EX_OK : cli_fail(&err);
+}
+
+void cli_cache_close(cli_cache *c)
+{
+    refq_cache_close(c->cache);
+    refq_store_close(c->store);
+    refq_client_close(c->client);
+    *c = (cli_cache){0};
+}
+
+int cli_cache_fail(const refq_error *err)
+{
+    if (err->code == REFQ_ERR_NOTFOUND) {
+        return cli_fail_as(EX_NOINPUT,
+                           "%s (it does not exist, has expired, or is not for whom "
+                           "--as and --session say)",
+                           err->text);
+    }
+    if (err->code == REFQ_ERR_DENIED) {
+        return cli_fail_as(EX_NOPERM, "%s (--as and --session say who asks)", err->text);
+    }
+    return cli_fail(err);
+}

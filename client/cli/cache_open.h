@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/* What the commands about values have in common: who asks, where values are, under which policy. */
+#ifndef CLI_CACHE_OPEN_H
+#define CLI_CACHE_OPEN_H
+
+#include "cli.h"
+
+#include <refq/cache.h>
+
+/* --- Options ---------------------------------------------------------------------------------- */
+
+typedef struct cli_who {
+    const char *as;      /* NULL = an agent nobody knows */
+    const char *session; /* NULL = none */
+} cli_who;
+
+/* Rows of an option table; `who` is the cli_who in the struct it fills. */
+#define CLI_WHO_ROWS(options, who)                                                      \
+    {"as",                                                                              \
+     0,                                                                                 \
+     CLI_VALUE,                                                                         \
+     "ACTOR",                                                                           \
+     offsetof(options, who.as),                                                         \
+     cli_read_actor,                                                                    \
+     "who asks: user:NAME, agent:NAME (default: an agent nobody knows)"},               \
+    {                                                                                   \
+        "session", 0, CLI_VALUE, "S", offsetof(options, who.session), cli_read_session, \
+            "the session of who asks"                                                   \
+    }
+
+/* The same for the const char * that names the store. */
+#define CLI_STORE_ROW(options, store)                                            \
+    {                                                                            \
+        "store", 0, CLI_VALUE, "URL", offsetof(options, store), cli_read_text,   \
+            "where values are: sqlite:FILE, another Redis (default: as --redis)" \
+    }
+
+refq_err cli_read_actor(const char *text, void *target, refq_error *err);   /* const char * */
+refq_err cli_read_session(const char *text, void *target, refq_error *err); /* const char * */
+refq_err cli_read_space(const char *text, void *target, refq_error *err);   /* a namespace */
+refq_err cli_read_owner(const char *text, void *target, refq_error *err);   /* const char * */
+refq_err cli_read_policy(const char *text, void *target, refq_error *err);  /* preset or JSON */
+refq_err cli_read_ttl(const char *text, void *target, refq_error *err); /* cli_number, REFQ_FOREVER
+                                                                           too */
+
+/* The actor; it borrows from who, whose texts the readers above have checked. */
+refq_actor cli_who_actor(const cli_who *who);
+
+/* The policy that --policy (NULL = default) and what goes with it mean. Free *ret with
+ * refq_policy_free(). Returns an exit status. */
+int cli_policy_make(const char *text, const char *owner, const char *bound_session,
+                    refq_policy **ret);
+
+/* --- The cache -------------------------------------------------------------------------------- */
+
+typedef struct cli_cache {
+    refq_client *client; /* NULL: entries only */
+    refq_store *store;
+    refq_cache *cache;
+} cli_cache;
+
+/* The name of the cache: what was given, else the queue's (cli_queue_pick). Returns an exit status.
+ */
+int cli_cache_pick(const char *given, const char **ret);
+
+/* Opens the cache of this name where `store` says; NULL = the Redis of the common options. With
+ * `tasks` the references of its tasks are known as well, unless there is a store. What was opened
+ * is the caller's to close in any case. Returns an exit status. */
+int cli_cache_open(const cli_common *common, const char *store, const char *name, bool tasks,
+                   cli_cache *ret);
+void cli_cache_close(cli_cache *c);
+
+/* cli_fail(), with what can be done about it where a reference is not for this actor. */
+int cli_cache_fail(const refq_error *err);
+
+#endif
