@@ -424,26 +424,12 @@ static void start_callers(struct caller *callers, refq_call_spec s)
     }
 }
 
-/* The callers that have joined the one task there is. */
-static long long joined(void)
-{
-    redisReply *keys = rqt_redis("KEYS refq:{" RQT_QUEUE "}:callers:*");
-    long long n = 0;
-    if (keys->elements == 1) {
-        redisReply *size = rqt_redis("SCARD %s", keys->element[0]->str);
-        n = size->integer;
-        freeReplyObject(size);
-    }
-    freeReplyObject(keys);
-    return n;
-}
-
 START_TEST(identical_calls_share_one_execution)
 {
     struct caller callers[CALLERS] = {0};
     begin();
     start_callers(callers, (refq_call_spec){.task = "slow", .args = "{\"a\": 1}"});
-    ck_assert(RQT_UNTIL(joined() == CALLERS, 10000));
+    ck_assert(RQT_UNTIL(rqt_callers() == CALLERS, 10000));
     atomic_store(&gate, true);
     for (int i = 0; i < CALLERS; i++) {
         (void)pthread_join(callers[i].thread, NULL);

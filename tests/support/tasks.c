@@ -86,3 +86,16 @@ const char *rqt_entry(const refq_ref *ref)
 {
     return rqt_redis_str("GET mcp-refcache:entry:%s:%s", ref->queue, ref->hex);
 }
+
+long long rqt_callers(void)
+{
+    redisReply *keys = rqt_redis("KEYS refq:{" RQT_QUEUE "}:callers:*");
+    long long n = 0;
+    if (keys->elements == 1) {
+        redisReply *size = rqt_redis("SCARD %s", keys->element[0]->str);
+        n = size->integer;
+        freeReplyObject(size);
+    }
+    freeReplyObject(keys);
+    return n;
+}

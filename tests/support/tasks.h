@@ -30,6 +30,9 @@ bool rqt_is_idle(void);
 /* Waits until nothing is pending or processing; fails the test after the budget. */
 void rqt_expect_idle(int budget_ms);
 
+/* Callers noted of the one task that has any: 0 until the second has come. */
+long long rqt_callers(void);
+
 /* The stored cache entry, "" when there is none; valid until the next Redis call. */
 const char *rqt_entry(const refq_ref *ref);
 

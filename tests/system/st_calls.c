@@ -94,20 +94,6 @@ static void let_it_end(void)
     (void)rqt_file("open", "", 0);
 }
 
-/* The callers noted of the one task there is: none until the second has come. */
-static long long callers(void)
-{
-    redisReply *keys = rqt_redis("KEYS refq:{" RQT_QUEUE "}:callers:*");
-    long long n = 0;
-    if (keys->elements == 1) {
-        redisReply *size = rqt_redis("SCARD %s", keys->element[0]->str);
-        n = size->integer;
-        freeReplyObject(size);
-    }
-    freeReplyObject(keys);
-    return n;
-}
-
 /* The one task's reference. */
 static const char *the_task(void)
 {
@@ -153,7 +139,7 @@ START_TEST(identical_calls_of_many_processes_run_once)
     for (int i = 0; i < SERVERS; i++) {
         servers[i] = start_server(i, "60000");
     }
-    ck_assert(RQT_UNTIL(callers() == SERVERS, 20000));
+    ck_assert(RQT_UNTIL(rqt_callers() == SERVERS, 20000));
     let_it_end();
     for (int i = 0; i < SERVERS; i++) {
         ck_assert_int_eq(rqt_reap(servers[i], 20000), 0);
@@ -193,7 +179,7 @@ START_TEST(one_of_two_joined_servers_dies_and_the_other_is_answered)
     pid_t first = start_server(0, "60000");
     ck_assert(RQT_UNTIL(started() == 1, 20000));
     pid_t second = start_server(1, "60000");
-    ck_assert(RQT_UNTIL(callers() == 2, 20000));
+    ck_assert(RQT_UNTIL(rqt_callers() == 2, 20000));
     (void)kill(first, SIGKILL);
     ck_assert_int_eq(rqt_reap(first, 10000), 128 + SIGKILL);
     let_it_end();

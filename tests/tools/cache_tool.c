@@ -15,36 +15,21 @@
  * `value`, `policy` and `response` are JSON texts. Without an actor the anonymous agent asks. What
  * fails answers {"ok": false, "error": "not found", "text": "why"}.
  */
+#include "tools/json_lines.h"
+
 #include <refq/cache.h>
 
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct request {
     refq_cache *cache;
-    json_t *in;
+    const json_t *in;
     const char *ref_id;
     refq_actor actor;
     refq_error err;
 };
-
-static json_t *failed(const struct request *r)
-{
-    return json_pack("{s:b, s:s, s:s}", "ok", 0, "error", refq_strerror(r->err.code), "text",
-                     r->err.text);
-}
-
-static const char *text_of(const struct request *r, const char *name)
-{
-    return json_string_value(json_object_get(r->in, name));
-}
-
-static int64_t number_of(const struct request *r, const char *name)
-{
-    return json_integer_value(json_object_get(r->in, name));
-}
 
 static bool has(const struct request *r, const char *name)
 {
@@ -55,18 +40,19 @@ static json_t *set(struct request *r)
 {
     char ref_id[REFQ_STORE_ID_MAX + 1];
     refq_policy *policy = NULL;
-    const char *text = text_of(r, "policy");
+    const char *text = rqt_lines_text(r->in, "policy");
     refq_cache_value v = {.struct_size = sizeof v,
-                          .json = text_of(r, "value"),
+                          .json = rqt_lines_text(r->in, "value"),
                           .len = json_string_length(json_object_get(r->in, "value")),
-                          .namespace_name = text_of(r, "namespace"),
-                          .ttl_ms = number_of(r, "ttl_ms"),
-                          .tool_name = text_of(r, "tool_name")};
+                          .namespace_name = rqt_lines_text(r->in, "namespace"),
+                          .ttl_ms = rqt_lines_number(r->in, "ttl_ms"),
+                          .tool_name = rqt_lines_text(r->in, "tool_name")};
     refq_err rc = text != NULL ? refq_policy_parse(text, strlen(text), &policy, &r->err) : REFQ_OK;
     v.policy = policy;
     rc = rc == REFQ_OK ? refq_cache_set(r->cache, &v, &r->actor, ref_id, &r->err) : rc;
     refq_policy_free(policy);
-    return rc == REFQ_OK ? json_pack("{s:b, s:s}", "ok", 1, "ref_id", ref_id) : failed(r);
+    return rc == REFQ_OK ? json_pack("{s:b, s:s}", "ok", 1, "ref_id", ref_id)
+                         : rqt_lines_failed(&r->err);
 }
 
 static json_t *resolve(struct request *r)
@@ -75,7 +61,7 @@ static json_t *resolve(struct request *r)
     size_t len = 0;
     if (refq_cache_resolve(r->cache, r->ref_id, REFQ_READ, &r->actor, &json, &len, &r->err) !=
         REFQ_OK) {
-        return failed(r);
+        return rqt_lines_failed(&r->err);
     }
     json_t *out = json_pack("{s:b, s:s%}", "ok", 1, "value", json, len);
     free(json);
@@ -88,13 +74,13 @@ static json_t *get(struct request *r)
     refq_cache_query q = {.struct_size = sizeof q,
                           .full = json_is_true(json_object_get(r->in, "full")),
                           .has_page = has(r, "page"),
-                          .page = number_of(r, "page"),
+                          .page = rqt_lines_number(r->in, "page"),
                           .has_page_size = has(r, "page_size"),
-                          .page_size = number_of(r, "page_size"),
+                          .page_size = rqt_lines_number(r->in, "page_size"),
                           .has_max_size = has(r, "max_size"),
-                          .max_size = number_of(r, "max_size")};
+                          .max_size = rqt_lines_number(r->in, "max_size")};
     if (refq_cache_get(r->cache, r->ref_id, &q, &r->actor, &response, &r->err) != REFQ_OK) {
-        return failed(r);
+        return rqt_lines_failed(&r->err);
     }
     json_t *out = json_pack("{s:b, s:s%}", "ok", 1, "response", response.json, response.len);
     refq_response_free(&response);
@@ -103,7 +89,8 @@ static json_t *get(struct request *r)
 
 static json_t *answer_there(struct request *r, refq_err rc, bool there)
 {
-    return rc == REFQ_OK ? json_pack("{s:b, s:b}", "ok", 1, "there", there) : failed(r);
+    return rc == REFQ_OK ? json_pack("{s:b, s:b}", "ok", 1, "there", there)
+                         : rqt_lines_failed(&r->err);
 }
 
 static json_t *exists(struct request *r)
@@ -130,7 +117,7 @@ static json_t *list(struct request *r)
     do {
         refq_cache_list page;
         refq_cache_list_query q = {.struct_size = sizeof q,
-                                   .namespace_name = text_of(r, "namespace"),
+                                   .namespace_name = rqt_lines_text(r->in, "namespace"),
                                    .all_caches = json_is_true(json_object_get(r->in, "all")),
                                    .cursor = cursor};
         rc = refq_cache_ls(r->cache, &q, &r->actor, &page, &r->err);
@@ -150,7 +137,7 @@ static json_t *list(struct request *r)
     free(cursor);
     if (rc != REFQ_OK) {
         json_decref(refs);
-        return failed(r);
+        return rqt_lines_failed(&r->err);
     }
     return json_pack("{s:b, s:o, s:I}", "ok", 1, "refs", refs, "broken", broken);
 }
@@ -159,11 +146,11 @@ static json_t *clear(struct request *r)
 {
     refq_cache_cleared done;
     refq_cache_clear_query q = {.struct_size = sizeof q,
-                                .namespace_name = text_of(r, "namespace"),
+                                .namespace_name = rqt_lines_text(r->in, "namespace"),
                                 .children = json_is_true(json_object_get(r->in, "children")),
                                 .all_caches = json_is_true(json_object_get(r->in, "all"))};
     if (refq_cache_clear(r->cache, &q, &r->actor, &done, &r->err) != REFQ_OK) {
-        return failed(r);
+        return rqt_lines_failed(&r->err);
     }
     return json_pack("{s:b, s:I, s:I, s:I}", "ok", 1, "removed", (json_int_t)done.removed, "denied",
                      (json_int_t)done.denied, "broken", (json_int_t)done.broken);
@@ -180,21 +167,25 @@ static const struct {
 /* "system" stands for the system actor here: the test is trusted. */
 static refq_err read_actor(struct request *r)
 {
-    const char *text = text_of(r, "actor");
+    const char *text = rqt_lines_text(r->in, "actor");
     if (text != NULL && strcmp(text, "system") == 0) {
         r->actor = refq_actor_system();
         return REFQ_OK;
     }
-    r->actor = (refq_actor){.session_id = text_of(r, "session")};
-    return text != NULL ? refq_actor_parse(text, text_of(r, "session"), &r->actor, &r->err)
-                        : REFQ_OK;
+    r->actor = (refq_actor){.session_id = rqt_lines_text(r->in, "session")};
+    return text != NULL
+               ? refq_actor_parse(text, rqt_lines_text(r->in, "session"), &r->actor, &r->err)
+               : REFQ_OK;
 }
 
-static json_t *answer(struct request *r)
+static json_t *answer(void *cache, const json_t *in)
 {
-    const char *op = text_of(r, "op");
+    struct request request = {.cache = cache, .in = in};
+    struct request *r = &request;
+    r->ref_id = has(r, "ref_id") ? rqt_lines_text(in, "ref_id") : "";
+    const char *op = rqt_lines_text(r->in, "op");
     if (read_actor(r) != REFQ_OK) {
-        return failed(r);
+        return rqt_lines_failed(&r->err);
     }
     for (size_t i = 0; op != NULL && i < sizeof operations / sizeof operations[0]; i++) {
         if (strcmp(op, operations[i].name) == 0) {
@@ -202,24 +193,7 @@ static json_t *answer(struct request *r)
         }
     }
     r->err = (refq_error){.code = REFQ_ERR_INVALID, .text = "this is no operation of a cache"};
-    return failed(r);
-}
-
-static void serve(refq_cache *cache)
-{
-    char *line = NULL;
-    size_t size = 0;
-    while (getline(&line, &size, stdin) > 0) {
-        struct request r = {.cache = cache, .in = json_loads(line, JSON_ALLOW_NUL, NULL)};
-        r.ref_id = has(&r, "ref_id") ? text_of(&r, "ref_id") : "";
-        json_t *out = answer(&r);
-        (void)json_dumpf(out, stdout, JSON_COMPACT);
-        (void)putchar('\n');
-        (void)fflush(stdout);
-        json_decref(out);
-        json_decref(r.in);
-    }
-    free(line);
+    return rqt_lines_failed(&r->err);
 }
 
 int main(int argc, char **argv)
@@ -235,7 +209,7 @@ int main(int argc, char **argv)
         refq_store_close(store);
         return 1;
     }
-    serve(cache);
+    rqt_lines_serve(answer, cache);
     refq_cache_close(cache);
     refq_store_close(store);
     return 0;

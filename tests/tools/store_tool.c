@@ -16,16 +16,17 @@
  * What fails answers {"ok": false, "error": "not found", "text": "why"}. A number at "times"
  * repeats a set, with "-0", "-1" and so on behind the ref_id.
  */
+#include "tools/json_lines.h"
+
 #include <refq/store.h>
 
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct request {
     refq_store *store;
-    json_t *in;
+    const json_t *in;
     const char *ref_id;
     refq_error err;
 };
@@ -35,29 +36,13 @@ static json_t *done(void)
     return json_pack("{s:b}", "ok", 1);
 }
 
-static json_t *failed(const struct request *r)
-{
-    return json_pack("{s:b, s:s, s:s}", "ok", 0, "error", refq_strerror(r->err.code), "text",
-                     r->err.text);
-}
-
-static const char *text_of(const struct request *r, const char *name)
-{
-    return json_string_value(json_object_get(r->in, name));
-}
-
-static int64_t number_of(const struct request *r, const char *name)
-{
-    return json_integer_value(json_object_get(r->in, name));
-}
-
 static json_t *set(struct request *r)
 {
-    const char *text = text_of(r, "text");
+    const char *text = rqt_lines_text(r->in, "text");
     refq_bytes bytes = {text, json_string_length(json_object_get(r->in, "text"))};
     unsigned flags = json_is_true(json_object_get(r->in, "if_absent")) ? REFQ_STORE_IF_ABSENT : 0;
-    int64_t times = number_of(r, "times");
-    int64_t ttl_ms = number_of(r, "ttl_ms");
+    int64_t times = rqt_lines_number(r->in, "times");
+    int64_t ttl_ms = rqt_lines_number(r->in, "ttl_ms");
     refq_err rc =
         times != 0 ? REFQ_OK : refq_store_set(r->store, r->ref_id, bytes, ttl_ms, flags, &r->err);
     for (int64_t i = 0; i < times && rc == REFQ_OK; i++) {
@@ -65,7 +50,7 @@ static json_t *set(struct request *r)
         (void)snprintf(id, sizeof id, "%.256s-%lld", r->ref_id, (long long)i);
         rc = refq_store_set(r->store, id, bytes, ttl_ms, flags, &r->err);
     }
-    return rc == REFQ_OK ? done() : failed(r);
+    return rc == REFQ_OK ? done() : rqt_lines_failed(&r->err);
 }
 
 static json_t *get(struct request *r)
@@ -73,7 +58,7 @@ static json_t *get(struct request *r)
     char *text = NULL;
     size_t len = 0;
     if (refq_store_get(r->store, r->ref_id, &text, &len, &r->err) != REFQ_OK) {
-        return failed(r);
+        return rqt_lines_failed(&r->err);
     }
     json_t *out = json_pack("{s:b, s:s%}", "ok", 1, "text", text, len);
     free(text);
@@ -82,7 +67,8 @@ static json_t *get(struct request *r)
 
 static json_t *answer_there(struct request *r, refq_err rc, bool there)
 {
-    return rc == REFQ_OK ? json_pack("{s:b, s:b}", "ok", 1, "there", there) : failed(r);
+    return rc == REFQ_OK ? json_pack("{s:b, s:b}", "ok", 1, "there", there)
+                         : rqt_lines_failed(&r->err);
 }
 
 static json_t *delete (struct request *r)
@@ -103,12 +89,12 @@ static json_t *scan(struct request *r)
 {
     refq_store_page page = {0};
     refq_store_query q = {.struct_size = sizeof q,
-                          .name = text_of(r, "name"),
-                          .cursor = text_of(r, "cursor"),
-                          .limit = (unsigned)number_of(r, "limit"),
+                          .name = rqt_lines_text(r->in, "name"),
+                          .cursor = rqt_lines_text(r->in, "cursor"),
+                          .limit = (unsigned)rqt_lines_number(r->in, "limit"),
                           .texts = json_is_true(json_object_get(r->in, "texts"))};
     if (refq_store_scan(r->store, &q, &page, &r->err) != REFQ_OK) {
-        return failed(r);
+        return rqt_lines_failed(&r->err);
     }
     json_t *items = json_array();
     for (size_t i = 0; i < page.n; i++) {
@@ -124,13 +110,14 @@ static json_t *scan(struct request *r)
 
 static json_t *answer_number(struct request *r, refq_err rc, int64_t n)
 {
-    return rc == REFQ_OK ? json_pack("{s:b, s:I}", "ok", 1, "n", (json_int_t)n) : failed(r);
+    return rc == REFQ_OK ? json_pack("{s:b, s:I}", "ok", 1, "n", (json_int_t)n)
+                         : rqt_lines_failed(&r->err);
 }
 
 static json_t *clear(struct request *r)
 {
     size_t n = 0;
-    refq_err rc = refq_store_clear(r->store, text_of(r, "name"), &n, &r->err);
+    refq_err rc = refq_store_clear(r->store, rqt_lines_text(r->in, "name"), &n, &r->err);
     return answer_number(r, rc, (int64_t)n);
 }
 
@@ -149,24 +136,24 @@ static const struct {
     {"scan", scan}, {"clear", clear}, {"count", count},
 };
 
-static json_t *answer(struct request *r)
+static json_t *answer(void *store, const json_t *in)
 {
-    const char *op = text_of(r, "op");
+    struct request request = {.store = store, .in = in, .ref_id = rqt_lines_text(in, "ref_id")};
+    struct request *r = &request;
+    const char *op = rqt_lines_text(r->in, "op");
     for (size_t i = 0; op != NULL && i < sizeof operations / sizeof operations[0]; i++) {
         if (strcmp(op, operations[i].name) == 0) {
             return operations[i].run(r);
         }
     }
     r->err = (refq_error){.code = REFQ_ERR_INVALID, .text = "this is no operation of a store"};
-    return failed(r);
+    return rqt_lines_failed(&r->err);
 }
 
 int main(int argc, char **argv)
 {
     refq_error err;
     refq_store *store = NULL;
-    char *line = NULL;
-    size_t size = 0;
     refq_store_options o = {.struct_size = sizeof o,
                             .url = argc > 1 ? argv[1] : NULL,
                             .prefix = argc > 2 ? argv[2] : NULL};
@@ -174,17 +161,7 @@ int main(int argc, char **argv)
         (void)fprintf(stderr, "store_tool: %s\n", err.text);
         return 1;
     }
-    while (getline(&line, &size, stdin) > 0) {
-        struct request r = {.store = store, .in = json_loads(line, JSON_ALLOW_NUL, NULL)};
-        r.ref_id = text_of(&r, "ref_id");
-        json_t *out = answer(&r);
-        (void)json_dumpf(out, stdout, JSON_COMPACT);
-        (void)putchar('\n');
-        (void)fflush(stdout);
-        json_decref(out);
-        json_decref(r.in);
-    }
-    free(line);
+    rqt_lines_serve(answer, store);
     refq_store_close(store);
     return 0;
 }

@@ -127,29 +127,6 @@ static refq_preview_options options_of(const refq_cache *cache, const refq_cache
     return o;
 }
 
-refq_err rqi_cache_answer(const refq_cache *cache, const char *ref_id, const rqi_entry_view *view,
-                          const refq_cache_query *query, refq_response *ret, refq_error *err)
-{
-    rqi_buf out = {0};
-    refq_preview *preview = NULL;
-    if (query->full) {
-        return answer_full(cache, ref_id, view, ret, err);
-    }
-    refq_preview_options o = options_of(cache, query);
-    refq_err rc = refq_preview_make(view->value, &o, &preview, err);
-    if (rc != REFQ_OK) {
-        return rc;
-    }
-    bool complete = preview->complete != 0;
-    add_head(&out, cache, ref_id, view, complete);
-    add_preview(&out, preview);
-    rqi_buf_addc(&out, '}');
-    refq_preview_free(preview);
-    return take(&out, false, complete, REFQ_COMPLETE, ret, err);
-}
-
-/* --- A call's answer -------------------------------------------------------------------------- */
-
 static refq_err add_value(rqi_buf *out, const rqi_entry_view *view, const refq_preview *p,
                           refq_error *err)
 {
@@ -159,9 +136,10 @@ static refq_err add_value(rqi_buf *out, const rqi_entry_view *view, const refq_p
     return rqi_portable_write(view->value, out, err);
 }
 
-refq_err rqi_cache_answer_call(const refq_cache *cache, const char *ref_id,
+/* whole_as_value: a preview that is the whole value is answered as the value. */
+static refq_err answer_preview(const refq_cache *cache, const char *ref_id,
                                const rqi_entry_view *view, const refq_cache_query *query,
-                               refq_response *ret, refq_error *err)
+                               bool whole_as_value, refq_response *ret, refq_error *err)
 {
     rqi_buf out = {0};
     refq_preview *preview = NULL;
@@ -172,7 +150,7 @@ refq_err rqi_cache_answer_call(const refq_cache *cache, const char *ref_id,
     }
     bool complete = preview->complete != 0;
     add_head(&out, cache, ref_id, view, complete);
-    if (complete) {
+    if (complete && whole_as_value) {
         rc = add_value(&out, view, preview, err);
     } else {
         add_preview(&out, preview);
@@ -184,6 +162,20 @@ refq_err rqi_cache_answer_call(const refq_cache *cache, const char *ref_id,
         return rc;
     }
     return take(&out, false, complete, REFQ_COMPLETE, ret, err);
+}
+
+refq_err rqi_cache_answer(const refq_cache *cache, const char *ref_id, const rqi_entry_view *view,
+                          const refq_cache_query *query, refq_response *ret, refq_error *err)
+{
+    return query->full ? answer_full(cache, ref_id, view, ret, err)
+                       : answer_preview(cache, ref_id, view, query, false, ret, err);
+}
+
+refq_err rqi_cache_answer_call(const refq_cache *cache, const char *ref_id,
+                               const rqi_entry_view *view, const refq_cache_query *query,
+                               refq_response *ret, refq_error *err)
+{
+    return answer_preview(cache, ref_id, view, query, true, ret, err);
 }
 
 refq_err rqi_cache_answer_unseen(const char *ref_id, refq_response *ret, refq_error *err)
