@@ -798,6 +798,26 @@ START_TEST(a_text_that_only_looks_like_a_reference_is_a_text)
 }
 END_TEST
 
+static bool is_listed(void)
+{
+    redisReply *r = rqt_redis("SISMEMBER refq:queues " RQT_QUEUE);
+    bool listed = r->integer == 1;
+    freeReplyObject(r);
+    return listed;
+}
+
+/* A worker offers its tasks a moment before its queue is in the list of all. */
+START_TEST(the_queue_of_a_call_is_one_before_it_is_listed)
+{
+    begin();
+    ck_assert(RQT_UNTIL(is_listed(), 10000));
+    rqt_redis_do("DEL refq:queues");
+    REFUSE(REFQ_ERR_NOTFOUND, "Invalid or inaccessible reference", .task = "echo",
+           .args = "{\"x\": \"" RQT_QUEUE ":0123456789abcdef0123456789abcdef\"}");
+    end();
+}
+END_TEST
+
 START_TEST(a_reference_that_may_not_be_used_is_refused)
 {
     char ref_id[REFQ_STORE_ID_MAX + 1];
@@ -1096,6 +1116,7 @@ int main(void)
     TCase *inputs = tcase_create("inputs");
     tcase_set_timeout(inputs, 60);
     tcase_add_test(inputs, a_text_that_only_looks_like_a_reference_is_a_text);
+    tcase_add_test(inputs, the_queue_of_a_call_is_one_before_it_is_listed);
     tcase_add_test(inputs, a_reference_that_may_not_be_used_is_refused);
     suite_add_tcase(s, inputs);
     TCase *author = tcase_create("author");

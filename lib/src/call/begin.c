@@ -142,8 +142,8 @@ refq_err rqi_call_begin(rqi_under_way *w, refq_error *err)
         rqi_definitions_take(c->definitions, w->spec->queue, w->spec->task, &w->definition, err);
     rc = rc == REFQ_OK ? read_args(w, err) : rc;
     rc = rc == REFQ_OK ? find_place(w, err) : rc;
-    rc = rc == REFQ_OK ? rqi_inputs_check(c->cache, (const char *const *)c->caches, w->args,
-                                          refq_caller_actor(w->caller), &w->inputs, err)
+    rc = rc == REFQ_OK ? rqi_inputs_check(c->cache, w->spec->queue, (const char *const *)c->caches,
+                                          w->args, refq_caller_actor(w->caller), &w->inputs, err)
                        : rc;
     rc = rc == REFQ_OK ? validate(w, err) : rc;
     return rc == REFQ_OK ? submit(w, err) : rc;

@@ -20,6 +20,7 @@
 
 struct look {
     refq_cache *cache;
+    const char *queue;
     const char *const *known;
     const refq_actor *actor;
     rqi_inputs *ret;
@@ -63,7 +64,7 @@ static bool is_one_of(const char *ref_id, const char *name)
 /* Whether a reference that leads nowhere was meant as one. */
 static bool is_ours(struct look *l, const char *ref_id)
 {
-    bool ours = is_one_of(ref_id, refq_cache_name(l->cache));
+    bool ours = is_one_of(ref_id, refq_cache_name(l->cache)) || is_one_of(ref_id, l->queue);
     for (size_t i = 0; !ours && l->known != NULL && l->known[i] != NULL; i++) {
         ours = is_one_of(ref_id, l->known[i]);
     }
@@ -180,11 +181,13 @@ static refq_err walk(struct look *l, const json_t *value)
     return rc;
 }
 
-refq_err rqi_inputs_check(refq_cache *cache, const char *const *known, const json_t *args,
-                          const refq_actor *actor, rqi_inputs *ret, refq_error *err)
+refq_err rqi_inputs_check(refq_cache *cache, const char *queue, const char *const *known,
+                          const json_t *args, const refq_actor *actor, rqi_inputs *ret,
+                          refq_error *err)
 {
     refq_error own;
     struct look l = {.cache = cache,
+                     .queue = queue,
                      .known = known,
                      .actor = actor,
                      .ret = ret,

@@ -23,9 +23,11 @@ typedef struct rqi_inputs {
 bool rqi_is_reference(const char *text, size_t len);
 
 /* Finds the references in args and checks that the actor may use each: READ or EXECUTE. A text that
- * only looks like one (nothing is there, and its name is none of `known`) is a text.
+ * only looks like one (nothing is there, and its name is that of no queue and none of `known`) is a
+ * text. `queue` is one that exists.
  * REFQ_ERR_NOTFOUND for one that leads nowhere or must not be used; REFQ_ERR_LIMIT for too many. */
-refq_err rqi_inputs_check(refq_cache *cache, const char *const *known, const json_t *args,
-                          const refq_actor *actor, rqi_inputs *ret, refq_error *err);
+refq_err rqi_inputs_check(refq_cache *cache, const char *queue, const char *const *known,
+                          const json_t *args, const refq_actor *actor, rqi_inputs *ret,
+                          refq_error *err);
 
 #endif
