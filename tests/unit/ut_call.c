@@ -268,13 +268,16 @@ static void expect_members(json_t *root, const char *names)
     rqi_buf_done(&got);
 }
 
+#define MINIMAL  "ref_id status is_complete is_async"
+#define STANDARD MINIMAL " started_at progress message"
+#define FULL     STANDARD " eta_seconds error retry_count can_retry expected_schema"
+
 START_TEST(each_format_has_its_members)
 {
     static const char *const members[] = {
-        [REFQ_FORMAT_MINIMAL] = "ref_id status is_complete is_async",
-        [REFQ_FORMAT_STANDARD] = "ref_id status is_complete is_async started_at progress message",
-        [REFQ_FORMAT_FULL] = ("ref_id status is_complete is_async started_at progress message "
-                              "eta_seconds error retry_count can_retry expected_schema"),
+        [REFQ_FORMAT_MINIMAL] = MINIMAL,
+        [REFQ_FORMAT_STANDARD] = STANDARD,
+        [REFQ_FORMAT_FULL] = FULL,
     };
     json_t *root = reply(running, (refq_format)_i, NULL);
     expect_members(root, members[_i]);
