@@ -16,6 +16,7 @@ static const refq_scope ours = {
     .policy = "{\"agent_permissions\":0,\"denied_actors\":[\"agent:*\",\"user:bob\"]}",
     .actor = "user:alice",
     .actor_session = "s-1",
+    .inputs = "docs other",
 };
 
 static bool same(const char *a, const char *b)
@@ -31,7 +32,8 @@ static void check_scope(rqi_ct *ct, const refq_task *task, const refq_scope *wan
     CT_CHECK(ct,
              same(got.namespace_name, want->namespace_name) && same(got.owner, want->owner) &&
                  same(got.session, want->session) && same(got.policy, want->policy) &&
-                 same(got.actor, want->actor) && same(got.actor_session, want->actor_session),
+                 same(got.actor, want->actor) && same(got.actor_session, want->actor_session) &&
+                 same(got.inputs, want->inputs),
              "the scope is not the one submitted: %s %s %s", got.namespace_name, got.owner,
              got.policy);
 }
@@ -109,6 +111,7 @@ static void the_longest_pass(rqi_ct *ct)
     CT_CHECK(ct, policy != NULL, "out of memory");
     memset(text, 'o', sizeof text - 1);
     text[256] = '\0';
+    memcpy(text, "user:", 5); /* an actor has to be one when the task runs */
     memset(policy, 'p', size);
     memcpy(policy, "{\"allowed_actors\":[\"", 20);
     for (size_t at = 220; at + 250 < size; at += 204) {

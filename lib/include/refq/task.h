@@ -91,6 +91,9 @@ typedef struct refq_scope {
                            most 16 KiB; NULL = nothing does */
     const char *actor;  /* who submitted it: input references are resolved for him; NULL = nobody */
     const char *actor_session; /* his session; NULL = none */
+    const char *inputs; /* names (the part before the colon) of the input references he may use, one
+                           blank between two; at most 4 KiB. A reference of such a name that leads
+                           nowhere fails the task; NULL = only those of queues do */
 } refq_scope;
 
 /* --- A task's record -------------------------------------------------------------------------- */

@@ -10,9 +10,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "cache/cache.h"
-
-#include <stdlib.h>
-#include <string.h>
+#include "entry/scope_policy.h"
 
 static const refq_actor anonymous; /* an agent that nobody knows */
 
@@ -58,18 +56,13 @@ static unsigned permissions_on_task(const refq_cache *cache, const char *ref_id,
                                     const refq_actor *actor, const refq_task *task, unsigned wanted)
 {
     refq_scope scope = {.struct_size = sizeof scope};
-    refq_policy *read = NULL;
+    rqi_scope_policy p;
     refq_task_scope(task, &scope);
-    const char *json = scope.policy != NULL ? scope.policy : "{}";
-    if (refq_policy_parse(json, strlen(json), &read, NULL) != REFQ_OK) {
+    if (rqi_scope_policy_read(&scope, &p, NULL) != REFQ_OK) {
         return 0;
     }
-    refq_policy policy = *read;
-    policy.owner = scope.owner;
-    policy.bound_session = scope.session;
-    const char *namespace_name = scope.namespace_name != NULL ? scope.namespace_name : "public";
-    unsigned bits = permissions(cache, ref_id, actor, &policy, namespace_name, wanted);
-    refq_policy_free(read);
+    unsigned bits = permissions(cache, ref_id, actor, &p.policy, p.namespace_name, wanted);
+    rqi_scope_policy_done(&p);
     return bits;
 }
 

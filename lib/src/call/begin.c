@@ -110,6 +110,8 @@ static refq_err submit(rqi_under_way *w, refq_error *err)
     if (w->inputs.n == 0) { /* the worker has nothing to ask in his name */
         scope.actor = NULL;
         scope.actor_session = NULL;
+    } else {
+        scope.inputs = rqi_buf_str(&w->inputs.names);
     }
     refq_err rc = refq_ref_make(s->queue, &w->as, err);
     bool named = reuse_of(w) != REFQ_REUSE_NONE;
@@ -158,5 +160,6 @@ void rqi_call_end(rqi_under_way *w)
     rqi_content_done(&w->inputs.content);
     json_decref(w->args);
     free(w->args_text);
+    rqi_buf_done(&w->inputs.names);
     *w = (rqi_under_way){0};
 }

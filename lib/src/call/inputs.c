@@ -12,8 +12,8 @@
 
 #include "base/error.h"
 #include "cache/cache.h"
+#include "entry/reference.h"
 
-#include <ctype.h>
 #include <string.h>
 
 #define MAY_USE (REFQ_READ | REFQ_EXECUTE)
@@ -31,34 +31,13 @@ struct look {
     refq_error *err;
 };
 
-bool rqi_is_reference(const char *text, size_t len)
-{
-    size_t i = 0;
-    if (len == 0 || len > REFQ_STORE_ID_MAX || !isalpha((unsigned char)text[0])) {
-        return false;
-    }
-    while (i < len && (isalnum((unsigned char)text[i]) || text[i] == '_' || text[i] == '-')) {
-        i++;
-    }
-    if (i == len || text[i] != ':' || len - i - 1 < 8) {
-        return false;
-    }
-    for (i++; i < len; i++) {
-        if (!isdigit((unsigned char)text[i]) && (text[i] < 'a' || text[i] > 'f')) {
-            return false;
-        }
-    }
-    return true;
-}
-
 static const refq_bytes by_name; /* what counts as itself */
 
 /* --- What is there ---------------------------------------------------------------------------- */
 
 static bool is_one_of(const char *ref_id, const char *name)
 {
-    size_t len = strlen(name);
-    return strncmp(ref_id, name, len) == 0 && ref_id[len] == ':';
+    return rqi_reference_is_of(ref_id, name, strlen(name));
 }
 
 /* Whether a reference that leads nowhere was meant as one. */
@@ -77,10 +56,30 @@ static bool is_ours(struct look *l, const char *ref_id)
     return ours;
 }
 
+/* The worker is told which names mean something: a value may be gone by the time it looks. */
+static refq_err note_name(struct look *l, const char *ref_id)
+{
+    size_t len = strcspn(ref_id, ":");
+    rqi_buf *names = &l->ret->names;
+    for (const char *at = rqi_buf_str(names); *at != '\0'; at += at[0] == ' ') {
+        size_t n = strcspn(at, " ");
+        if (n == len && memcmp(at, ref_id, len) == 0) {
+            return REFQ_OK;
+        }
+        at += n;
+    }
+    rqi_buf_adds(names, names->len > 0 ? " " : "");
+    rqi_buf_add(names, ref_id, len);
+    return names->err == REFQ_OK
+               ? REFQ_OK
+               : rqi_fail(l->err, names->err, "no room for the names of the inputs");
+}
+
 static refq_err use(struct look *l, const char *ref_id, refq_bytes value)
 {
     l->ret->n++;
-    return rqi_content_add(&l->ret->content, ref_id, value, l->err);
+    refq_err rc = note_name(l, ref_id);
+    return rc == REFQ_OK ? rqi_content_add(&l->ret->content, ref_id, value, l->err) : rc;
 }
 
 static refq_err use_task(struct look *l, const char *ref_id, const refq_task *task)
@@ -192,7 +191,7 @@ refq_err rqi_inputs_check(refq_cache *cache, const char *queue, const char *cons
                      .actor = actor,
                      .ret = ret,
                      .err = err != NULL ? err : &own};
-    *ret = (rqi_inputs){0};
+    *ret = (rqi_inputs){.names = rqi_buf_make(RQI_INPUT_NAMES_BYTES)};
     refq_err rc = walk(&l, args);
     refq_texts_free(&l.queues);
     return rc;

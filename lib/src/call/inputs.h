@@ -3,6 +3,7 @@
 #ifndef RQI_CALL_INPUTS_H
 #define RQI_CALL_INPUTS_H
 
+#include "base/buf.h"
 #include "call/content.h"
 
 #include <refq/cache.h>
@@ -11,16 +12,15 @@
 
 enum { RQI_INPUTS_MAX = RQI_CONTENT_MAX };
 
+#define RQI_INPUT_NAMES_BYTES ((size_t)4 << 10) /* what a scope takes: task.h */
+
 typedef struct rqi_inputs {
     size_t n;                       /* references that will be replaced by their values */
     refq_ref after[RQI_INPUTS_MAX]; /* tasks that have to be over before */
     size_t n_after;
     rqi_content content; /* borrows from the arguments; free it with rqi_content_done() */
+    rqi_buf names;       /* of all of them, one blank between two; done by the caller */
 } rqi_inputs;
-
-/* True for text of the form of a reference: a letter, letters, digits, _ and -, a colon, and eight
- * or more lower-case hex digits. */
-bool rqi_is_reference(const char *text, size_t len);
 
 /* Finds the references in args and checks that the actor may use each: READ or EXECUTE. A text that
  * only looks like one (nothing is there, and its name is that of no queue and none of `known`) is a

@@ -214,6 +214,7 @@ void refq_task_scope(const refq_task *task, refq_scope *ret)
         .policy = refq_task_field(task, "policy"),
         .actor = refq_task_field(task, "actor"),
         .actor_session = refq_task_field(task, "actor_session"),
+        .inputs = refq_task_field(task, "inputs"),
     };
 }
 

@@ -23,6 +23,7 @@ static const struct {
     {"policy", offsetof(refq_scope, policy), RQI_POLICY_MAX},
     {"actor", offsetof(refq_scope, actor), RQI_SCOPE_TEXT_MAX},
     {"actor_session", offsetof(refq_scope, actor_session), RQI_SCOPE_TEXT_MAX},
+    {"inputs", offsetof(refq_scope, inputs), RQI_INPUT_NAMES_MAX},
 };
 
 static const char **text_at(refq_scope *scope, unsigned i)

@@ -2,9 +2,9 @@
 /*
  * The scope of a task: whose its result will be, and who submitted it.
  *
- * DESIGN. A scope is six texts under the names they have in a record, and most
+ * DESIGN. A scope is seven texts under the names they have in a record, and most
  * tasks have none of them. So it is dealt with by name everywhere: a loop over
- * rqi_scope_at() writes it into a call or a snapshot, and adding a seventh is
+ * rqi_scope_at() writes it into a call or a snapshot, and adding an eighth is
  * one line of a table.
  */
 #ifndef RQI_TASK_SCOPE_H
@@ -15,9 +15,10 @@
 
 #include <stdbool.h>
 
-#define RQI_SCOPE_TEXT_MAX REFQ_ACCESS_NAME_MAX /* bytes in each text but the policy */
-#define RQI_POLICY_MAX     ((size_t)16 << 10)   /* bytes in the policy */
-#define RQI_SCOPE_FIELDS   6
+#define RQI_SCOPE_TEXT_MAX  REFQ_ACCESS_NAME_MAX /* bytes in each text but the next two */
+#define RQI_POLICY_MAX      ((size_t)16 << 10)   /* bytes in the policy */
+#define RQI_INPUT_NAMES_MAX ((size_t)4 << 10)    /* bytes in the names of inputs */
+#define RQI_SCOPE_FIELDS    7
 
 /* An owned copy; its texts are NULL when they are not set. Zeroed = a scope without any. */
 typedef struct rqi_scope {

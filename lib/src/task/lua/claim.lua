@@ -13,7 +13,8 @@
 --       more: 1 when there may be more tasks that fit: pull again at once
 --       args: codec byte and bytes, '' when none or larger than 4096 (then args_len is set: GET them)
 --       scope: whose the result will be and who submitted the task: a JSON object of those of the
---       texts namespace owner session policy actor actor_session that its record has; '' when it has none
+--       texts namespace owner session policy actor actor_session inputs that its record has; '' when it has
+--       none
 
 -- Served in this order, turn by turn, when several lanes hold tasks: 8 high, 4 normal, 1 low.
 local CREDITS = { 'high', 'normal', 'high', 'high', 'normal', 'high', 'low', 'high', 'normal', 'high',
@@ -21,7 +22,8 @@ local CREDITS = { 'high', 'normal', 'high', 'high', 'normal', 'high', 'low', 'hi
 
 -- What few tasks have; their entries say so.
 local EXTRA_FIELDS = { 'args_len', 'timeout_ms', 'max_retries', 'failures', 'deaths', 'traceparent',
-  'crashes', 'start_by', 'namespace', 'owner', 'session', 'policy', 'actor', 'actor_session' }
+  'crashes', 'start_by', 'namespace', 'owner', 'session', 'policy', 'actor', 'actor_session',
+  'inputs' }
 local SCOPE_FROM = 9 -- from here on they are the task's scope
 
 local function promote(P, now, hex)

@@ -8,7 +8,8 @@
 
 -- Fields of the old record that the new one gets too.
 local INHERITED = { 'task', 'args', 'args_len', 'args_preview', 'timeout_ms', 'max_retries', 'traceparent',
-  'start_within', 'parent', 'key', 'namespace', 'owner', 'session', 'policy', 'actor', 'actor_session' }
+  'start_within', 'parent', 'key', 'namespace', 'owner', 'session', 'policy', 'actor', 'actor_session',
+  'inputs' }
 local RETRY_META = { 'clock_offset', 'events_max', 'lanes' }
 
 local function refuse_retry(P, hex, old)

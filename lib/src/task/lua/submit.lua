@@ -2,7 +2,7 @@
 -- KEYS  1 refq:{q}:meta
 -- ARGV  1 n, then for each task 8 values: hex task lane delay_ms key key_ttl_ms args k, and k pairs of
 --       further fields of its record (timeout_ms max_retries traceparent args_preview start_within
---       namespace owner session policy actor actor_session call reuse after)
+--       namespace owner session policy actor actor_session inputs call reuse after)
 --       start_within: ms from when it could start; a task that has not started by then has failed
 --       call: digest of the call (32 hex digits) by which identical ones find the task, reuse: in_flight |
 --       result (also when it is complete, as long as its result lives); only together
@@ -17,7 +17,7 @@
 local HASH_VALUE_MAX = 64 -- a longer value would cost the record its compact encoding
 local EXTRA_OF_SUBMIT = { timeout_ms = true, max_retries = true, traceparent = true,
   start_within = true, namespace = true, owner = true, session = true, policy = true, actor = true,
-  actor_session = true, call = true, reuse = true, after = true }
+  actor_session = true, inputs = true, call = true, reuse = true, after = true }
 
 -- Those further fields of a task that plain ones lack, by name; nil when it has none.
 local function read_extras(argv, at)
