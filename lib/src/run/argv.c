@@ -125,6 +125,28 @@ bool rqi_argv_uses_output(const char *const *argv)
     return check(argv, &uses, NULL) == REFQ_OK && uses.output;
 }
 
+static bool element_uses(const char *element, const char *name)
+{
+    struct piece piece = {0};
+    for (const char *at = element;
+         *at != '\0' && next_piece(element, &at, &piece, NULL) == REFQ_OK;) {
+        if (piece.kind == ARGUMENT && piece.len == strlen(name) &&
+            memcmp(piece.text, name, piece.len) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool rqi_argv_uses(const char *const *argv, const char *name)
+{
+    bool uses = false;
+    for (size_t i = 1; !uses && argv[i] != NULL; i++) {
+        uses = element_uses(argv[i], name);
+    }
+    return uses;
+}
+
 /* --- Values ----------------------------------------------------------------------------------- */
 
 static int add_dump(const char *text, size_t len, void *arg)

@@ -17,6 +17,9 @@
  * program name. */
 refq_err rqi_argv_check(const char *const *argv, refq_error *err);
 
+/* Whether a checked command has a placeholder for this argument. */
+bool rqi_argv_uses(const char *const *argv, const char *name);
+
 /* True when good templates hold {@output}. */
 bool rqi_argv_uses_output(const char *const *argv);
 

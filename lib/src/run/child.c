@@ -97,6 +97,7 @@ static void compose(const rqi_run *run, const rqi_exec_call *call, rqi_buf *ret)
         .can_log = call->log != NULL && call->log->fn != NULL,
         .log_level = call->log != NULL ? call->log->level : REFQ_LOG_ERROR,
         .args_len = run->args.len,
+        .json_len = run->args.len == 0 ? run->json.len : 0,
     };
     const rqi_plugin *plugin = h->plugin;
     if (plugin != NULL) {
@@ -110,7 +111,8 @@ static void compose(const rqi_run *run, const rqi_exec_call *call, rqi_buf *ret)
         rqi_buf_adds(ret, plugin->path);
         rqi_buf_adds(ret, plugin->config);
     }
-    rqi_buf_add(ret, rqi_buf_str(&run->args), run->args.len);
+    rqi_buf_add(ret, rqi_buf_str(&run->args), input.args_len);
+    rqi_buf_add(ret, rqi_buf_str(&run->json), input.json_len);
 }
 
 static refq_err spawn(rqi_exec *e, const rqi_exec_call *call, refq_error *err)

@@ -230,7 +230,8 @@ static bool read_part(rqi_buf *to, size_t len)
 static bool read_input(struct child *c, rqi_child_input *input)
 {
     if (!read_exact(input, sizeof *input) || !read_part(&c->path, input->plugin_len) ||
-        !read_part(&c->config, input->config_len) || !read_part(&c->run.args, input->args_len)) {
+        !read_part(&c->config, input->config_len) || !read_part(&c->run.args, input->args_len) ||
+        !read_part(&c->run.json, input->json_len)) {
         return false;
     }
     c->handler = (rqi_handler){.kind = RQI_HANDLER_THREAD, .fn = input->fn, .arg = input->arg};

@@ -27,6 +27,7 @@ typedef struct rqi_child_input {
     size_t plugin_len; /* these follow, in this order */
     size_t config_len;
     size_t args_len;
+    size_t json_len; /* of resolved arguments, instead of args */
 } rqi_child_input;
 
 typedef struct rqi_child_result {

@@ -6,6 +6,7 @@
 #include "codec/args.h"
 #include "codec/json.h"
 #include "run/executor.h"
+#include "run/resolved.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -41,7 +42,10 @@ const char *refq_ctx_args_json(refq_ctx *ctx)
 
 refq_bytes refq_ctx_args_msgpack(const refq_ctx *ctx)
 {
-    const rqi_run *run = run_of(ctx);
+    rqi_run *run = run_of(ctx);
+    if (run->args.len == 0) {
+        rqi_run_pack_resolved(run);
+    }
     if (run->args.len == 0) {
         return (refq_bytes){.ptr = "", .len = 0};
     }

@@ -17,6 +17,7 @@ typedef struct rqi_exec rqi_exec;
 typedef struct rqi_exec_call {
     const refq_exec_def *def;
     refq_bytes args;         /* JSON text, an object; given to the program as it is */
+    refq_bytes named;        /* those of them that the command names; empty = look into args */
     const char *ref_id;      /* REFQ_REF_ID */
     const char *fence;       /* REFQ_FENCE */
     unsigned attempt;        /* REFQ_ATTEMPT */

@@ -34,7 +34,8 @@ static refq_err fill_in(const rqi_exec *e, const rqi_exec_call *call, const char
 {
     const rqi_template template = {
         .argv = e->def.argv, .output = result, .allow_dash = e->def.allow_dash};
-    refq_err code = rqi_argv_expand(&template, call->args, argv, err);
+    refq_err code =
+        rqi_argv_expand(&template, call->named.len > 0 ? call->named : call->args, argv, err);
     if (code == REFQ_OK) {
         code = rqi_env_build(call, result, env, err);
     }

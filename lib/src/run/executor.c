@@ -44,7 +44,9 @@ static void on_notify(evutil_socket_t fd, short what, void *arg)
     while ((run = TAILQ_FIRST(&ended)) != NULL) {
         TAILQ_REMOVE(&ended, run, link);
         x->busy--;
-        end_run(run);
+        void (*on_job)(rqi_run *) = run->job != NULL ? run->on_job : end_run;
+        run->job = NULL;
+        on_job(run);
     }
 }
 
@@ -93,6 +95,7 @@ static refq_err start_program(rqi_run *run, rqi_exec_call *call, refq_error *err
     char ref[REFQ_REF_MAX + 1];
     call->def = &run->handler->exec;
     call->args = rqi_buf_bytes(&run->json);
+    call->named = rqi_buf_bytes(&run->named);
     call->ref_id = refq_ref_format(&run->ref, ref);
     call->fence = run->fence;
     call->attempt = run->number;
@@ -171,6 +174,20 @@ static void run_function(rqi_run *run)
     x->busy++;
 }
 
+refq_err rqi_run_job(rqi_executor *executor, rqi_run *run, void (*job)(rqi_run *run),
+                     void (*on_job)(rqi_run *run))
+{
+    run->job = job;
+    run->on_job = on_job;
+    refq_err rc = rqi_pool_add(executor->pool, run);
+    if (rc == REFQ_OK) {
+        executor->busy++;
+    } else {
+        run->job = NULL;
+    }
+    return rc;
+}
+
 /* --- Start ------------------------------------------------------------------------------------ */
 
 static refq_err decode_args(rqi_run *run, refq_error *err)
@@ -198,7 +215,7 @@ void rqi_run_start(rqi_executor *executor, rqi_run *run)
         run_function(run);
         return;
     }
-    if (decode_args(run, &err) != REFQ_OK) {
+    if (run->json.len == 0 && decode_args(run, &err) != REFQ_OK) {
         rqi_run_fail(run, RQI_PERMANENT, "undecodable arguments: %s", err.text);
         end_run(run);
         return;

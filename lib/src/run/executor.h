@@ -35,6 +35,11 @@ refq_err rqi_executor_new(const rqi_executor_options *options, rqi_executor **re
 /* Starts run->handler; the run stays where it is until on_done. */
 void rqi_run_start(rqi_executor *executor, rqi_run *run);
 
+/* Has a thread of the pool do something else for a run that is not started yet; on_job follows on
+ * the loop's thread, once. What tells the run to stop meanwhile is left in run->stop. */
+refq_err rqi_run_job(rqi_executor *executor, rqi_run *run, void (*job)(rqi_run *run),
+                     void (*on_job)(rqi_run *run));
+
 /* Tells the handler to stop; on_done still comes. The first reason stays. */
 void rqi_run_stop(rqi_run *run, rqi_stop_reason why);
 

@@ -40,7 +40,7 @@ static void *work(void *arg)
         TAILQ_REMOVE(&pool->todo, run, link);
         pool->queued--;
         pthread_mutex_unlock(&pool->lock);
-        rqi_ctx_run(run);
+        (run->job != NULL ? run->job : rqi_ctx_run)(run);
         uint64_t one = 1;
         pthread_mutex_lock(&pool->lock);
         TAILQ_INSERT_TAIL(&pool->ended, run, link);

@@ -31,6 +31,7 @@ void rqi_run_clear(rqi_run *run)
     run->answer = NULL;
     rqi_buf_done(&run->args);
     rqi_buf_done(&run->json);
+    rqi_buf_done(&run->named);
     rqi_outcome_done(&run->outcome);
 }
 

@@ -62,6 +62,7 @@ struct rqi_run {
     rqi_outcome outcome; /* valid from on_done on; owned */
     rqi_buf json;        /* the arguments as JSON text */
     int64_t deadline_ms; /* monotonic; 0 = none */
+    rqi_buf named;       /* resolved.h: those arguments that a command names, as a JSON object */
 
     /* The executor's own. */
     struct rqi_executor *executor; /* NULL before the start */
@@ -69,7 +70,9 @@ struct rqi_run {
     struct event *timer;           /* wall time of C handlers */
     int64_t left_ms;               /* until the deadline, while it stands still; else 0 */
     TAILQ_ENTRY(rqi_run) link;     /* of the pool's lists */
-    atomic_bool stopping;          /* what a C handler's thread sees */
+    void (*job)(rqi_run *run);     /* what the pool does instead of the handler; NULL = nothing */
+    void (*on_job)(rqi_run *run);
+    atomic_bool stopping; /* what a C handler's thread sees */
 
     /* Under the executor's lock. */
     TAILQ_ENTRY(rqi_run) news_link;
