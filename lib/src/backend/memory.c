@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/parse.h"
 #include "base/rand.h"
+#include "inputs/resolver.h"
 
 #include <event2/event.h>
 #include <stdio.h>
@@ -129,6 +130,7 @@ static void free_attempts(rqi_mem *m)
         rqi_mem_attempt *a = TAILQ_FIRST(&m->attempts);
         TAILQ_REMOVE(&m->attempts, a, link);
         rqi_run_clear(&a->run);
+        rqi_resolver_free(a->inputs);
         free(a);
     }
 }

@@ -63,7 +63,11 @@ typedef struct rqi_mem_attempt {
     TAILQ_ENTRY(rqi_mem_attempt) link;
     rqi_mem_queue *queue;
     rqi_mem_kind *kind;
-    rqi_mem_task *task; /* NULL: the task has moved on, what this says is not heard */
+    rqi_mem_task *task;          /* NULL: the task has moved on, what this says is not heard */
+    struct rqi_resolver *inputs; /* owned; NULL = its arguments hold no references */
+    int64_t inputs_now;          /* for the thread that works on them */
+    refq_err inputs_rc;          /* and from it: whether they could be put to use */
+    refq_error inputs_why;
 } rqi_mem_attempt;
 
 TAILQ_HEAD(rqi_mem_attempts, rqi_mem_attempt);
@@ -305,6 +309,16 @@ void rqi_mem_after_done(rqi_mem_task *t);
 
 /* It is over: those that wait for it look whether they have to wait on. */
 void rqi_mem_after_end(rqi_mem_task *t);
+
+/* --- memory_inputs.c -------------------------------------------------------------------------- */
+
+/* Puts values in the place of references, then starts the run; however that ends, on_done follows.
+ */
+void rqi_mem_inputs_start(rqi_mem_attempt *a);
+
+/* Queues a task again whose attempt found inputs that are still being made; false when it did not.
+ */
+bool rqi_mem_inputs_park(rqi_mem_task *t, const rqi_mem_attempt *a);
 
 /* --- memory_time.c ---------------------------------------------------------------------------- */
 

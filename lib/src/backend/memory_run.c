@@ -12,6 +12,7 @@
 
 #include "base/backoff.h"
 #include "entry/compose.h"
+#include "inputs/resolver.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -114,6 +115,9 @@ static void settle(rqi_mem_task *t, rqi_mem_attempt *a)
     rqi_outcome *o = &a->run.outcome;
     bool program = a->kind->handler->kind == RQI_HANDLER_EXEC || a->kind->handler->def.child;
     rqi_mem_detach(t, RQI_STOP_NONE);
+    if (rqi_mem_inputs_park(t, a)) {
+        return;
+    }
     if (o->kind == RQI_DONE) {
         complete(t, o);
     } else if (program && t->queue->mem->programs_broken) {
@@ -142,6 +146,7 @@ static void on_done(rqi_run *run)
         settle(a->task, a);
     }
     rqi_run_clear(run);
+    rqi_resolver_free(a->inputs);
     free(a);
     rqi_mem_kick(m);
 }
@@ -238,7 +243,12 @@ static bool start(rqi_mem_task *t)
     t->kind->running++;
     q->running++;
     TAILQ_INSERT_TAIL(&m->attempts, a, link);
-    rqi_run_start(m->executor, &a->run); /* it may be over when this returns */
+    /* It may be over when this returns. */
+    if (t->scope.pub.actor != NULL) {
+        rqi_mem_inputs_start(a);
+    } else {
+        rqi_run_start(m->executor, &a->run);
+    }
     return true;
 }
 

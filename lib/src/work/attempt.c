@@ -2,6 +2,7 @@
 #include "work/attempt.h"
 
 #include "work/alone.h"
+#include "work/inputs.h"
 #include "work/notes.h"
 #include "work/worker.h"
 
@@ -60,6 +61,8 @@ void rqi_attempt_free(rqi_attempt *a)
     }
     rqi_run_clear(&a->run);
     rqi_buf_done(&a->question);
+    rqi_buf_done(&a->after);
+    rqi_inputs_free(a->inputs);
     rqi_scope_done(&a->scope);
     refq_handlers_unref(a->handlers);
     free(a);

@@ -2,7 +2,7 @@
 /*
  * One attempt a worker holds, from its claim until Redis has taken its report.
  *
- *   LOADING --(large arguments fetched)--> RUNNING --(handler ended)--> READY
+ *   LOADING --(arguments, inputs fetched)-> RUNNING --(handler ended)-> READY
  *      |                                      ^                          |
  *      +--> WAITING --(nothing else runs)-----+                          |
  *                          gone <--(answer)-- SENT <--(in a finish call)-+
@@ -35,19 +35,22 @@ typedef struct rqi_attempt {
     refq_handlers *handlers;       /* a reference: run.handler lies in it; NULL = phantom */
     rqi_attempt_state state;
     rqi_scope scope;
-    unsigned failures;   /* before this attempt */
-    unsigned deaths;     /* workers that vanished with the task */
-    unsigned crashes;    /* children that died with it */
-    struct event *timer; /* LOADING: asks for the arguments again; RUNNING: tells the deadline */
-    unsigned generation; /* the line's incarnation it belongs to */
-    bool unfit;          /* what was claimed cannot be read: it fails without having run */
-    bool phantom;        /* not run here: Redis says we hold it, give it back */
-    bool confirmed;      /* scratch of the comparison with `mine` */
-    bool staged;         /* the result was SET beforehand */
-    bool staged_failed;  /* it must go inline: staging did not work */
-    unsigned owes;       /* notes Redis has not been told: bits of rqi_note_kind */
-    rqi_buf question;    /* of RQI_NOTE_ASK */
-    bool answering;      /* its answer is being fetched, or Redis has not heard that it came */
+    unsigned failures;                    /* before this attempt */
+    unsigned deaths;                      /* workers that vanished with the task */
+    unsigned crashes;                     /* children that died with it */
+    struct event *timer;                  /* LOADING: asks again; RUNNING: tells the deadline */
+    void (*again)(struct rqi_attempt *a); /* what that asks */
+    struct rqi_inputs *inputs;            /* while they are put in place; owned */
+    rqi_buf after;                        /* it is parked until these are over; empty = it is not */
+    unsigned generation;                  /* the line's incarnation it belongs to */
+    bool unfit;               /* what was claimed cannot be read: it fails without having run */
+    bool phantom;             /* not run here: Redis says we hold it, give it back */
+    bool confirmed;           /* scratch of the comparison with `mine` */
+    bool staged;              /* the result was SET beforehand */
+    bool staged_failed;       /* it must go inline: staging did not work */
+    unsigned owes;            /* notes Redis has not been told: bits of rqi_note_kind */
+    rqi_buf question;         /* of RQI_NOTE_ASK */
+    bool answering;           /* its answer is being fetched, or Redis has not heard that it came */
     int64_t progress_sent_ms; /* monotonic */
 } rqi_attempt;
 

@@ -40,7 +40,8 @@ static void log_report(const rqi_attempt *a, const char *answer)
     rqi_log(log, REFQ_LOG_INFO,
             "event=reported ref=%s:%s task=%s attempt=%u outcome=%s answer=%s error=%s",
             a->line->queue, a->run.ref.hex, a->run.task, a->run.number,
-            a->run.stop != RQI_STOP_NONE      ? "stopped"
+            a->after.len > 0                  ? "parked"
+            : a->run.stop != RQI_STOP_NONE    ? "stopped"
             : a->run.outcome.kind == RQI_DONE ? "done"
                                               : "failed",
             answer, rqi_log_quote(quoted, sizeof quoted, a->run.outcome.error));

@@ -30,7 +30,7 @@ const char *refq_worker_state_name(refq_worker_state state)
 void rqi_health_count(const rqi_attempt *a)
 {
     refq_worker_counters *n = &a->line->counters;
-    if (a->phantom) {
+    if (a->phantom || a->after.len > 0) {
         return; /* it was never run here */
     }
     if (a->run.stop == RQI_STOP_CANCELLED || a->run.stop == RQI_STOP_FENCED) {

@@ -3,16 +3,15 @@
 
 #include "base/log.h"
 #include "work/alone.h"
+#include "work/fetch.h"
+#include "work/inputs.h"
 #include "work/worker.h"
 
-#include <event2/event.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define PAUSE_S 1 /* before arguments that could not be fetched are asked for again */
-
-/* Its arguments are there. */
+/* All it needs is there. */
 static void begin(rqi_attempt *a)
 {
     if (a->run.handler != NULL && rqi_alone_must(a)) {
@@ -35,52 +34,30 @@ static void fetch_args(rqi_attempt *a)
     rqi_conn_send(w->conn, &w->cmd, 0, on_args, a);
 }
 
-static void on_args_again(evutil_socket_t fd, short what, void *arg)
+/* Its arguments are there: references in them may have to be replaced. */
+static void prepare(rqi_attempt *a)
 {
-    rqi_attempt *a = arg;
-    (void)fd;
-    (void)what;
-    event_free(a->timer);
-    a->timer = NULL;
-    if (a->run.stop != RQI_STOP_NONE) {
-        rqi_run_fail(&a->run, RQI_RETRYABLE, "stopped before the arguments were there");
-        rqi_worker_attempt_done(a);
-        return;
+    if (a->run.handler != NULL && a->scope.pub.actor != NULL) {
+        rqi_inputs_start(a, begin);
+    } else {
+        begin(a);
     }
-    fetch_args(a);
-}
-
-/* Tries again after a pause, as long as the attempt is wanted. */
-static bool fetch_later(rqi_attempt *a, const refq_error *err)
-{
-    if (!refq_err_retryable(err->code) || a->run.stop != RQI_STOP_NONE) {
-        return false;
-    }
-    a->timer = evtimer_new(a->line->worker->base, on_args_again, a);
-    if (a->timer == NULL) {
-        return false;
-    }
-    struct timeval pause = {.tv_sec = PAUSE_S};
-    (void)evtimer_add(a->timer, &pause);
-    return true;
 }
 
 static void on_args(void *arg, const refq_error *err, const redisReply *reply)
 {
     rqi_attempt *a = arg;
-    if (err != NULL && fetch_later(a, err)) {
+    if (err != NULL && rqi_fetch_later(a, err, fetch_args)) {
         return;
     }
     if (a->run.stop != RQI_STOP_NONE || err != NULL) {
-        rqi_run_fail(&a->run, RQI_RETRYABLE, "the arguments could not be fetched: %s",
-                     err != NULL ? err->text : "stopped");
-        rqi_worker_attempt_done(a);
+        rqi_fetch_end(a, "the arguments", err);
         return;
     }
     if (reply->type == REDIS_REPLY_STRING) {
         rqi_buf_add(&a->run.args, reply->str, (size_t)reply->len);
     }
-    begin(a);
+    prepare(a);
 }
 
 /* Somebody has tampered with a record whose scope is none: its result must not become public.
@@ -165,6 +142,6 @@ void rqi_intake_start(rqi_attempt *a, bool fetch)
         a->state = RQI_ATTEMPT_LOADING;
         fetch_args(a);
     } else {
-        begin(a);
+        prepare(a);
     }
 }

@@ -11,7 +11,15 @@
 #define STAGED_TTL_MS 600000
 #define LOST_MS       1000 /* before a task whose end nobody saw is offered again */
 
-typedef enum report_op { OP_OK, OP_FAIL, OP_CRASH, OP_RELEASE, OP_UNKNOWN, OP_ENDED } report_op;
+typedef enum report_op {
+    OP_OK,
+    OP_FAIL,
+    OP_CRASH,
+    OP_RELEASE,
+    OP_UNKNOWN,
+    OP_PARK,
+    OP_ENDED
+} report_op;
 
 /* What an attempt's end means. A handler that finished its work in spite of being told to stop has
  * finished it. */
@@ -25,6 +33,9 @@ static report_op op_of(const rqi_attempt *a)
     }
     if (a->run.handler == NULL) {
         return OP_UNKNOWN;
+    }
+    if (a->after.len > 0) {
+        return OP_PARK;
     }
     if (a->run.outcome.kind == RQI_DONE) {
         return OP_OK;
@@ -135,6 +146,13 @@ static void add_unknown(rqi_attempt *a, rqi_buf scratch[2])
     rqi_cmd_addi(cmd_of(a), a->line->worker->o.unknown_grace_ms);
 }
 
+static void add_park(rqi_attempt *a, rqi_buf scratch[2])
+{
+    (void)scratch;
+    rqi_cmd_adds(cmd_of(a), "park");
+    rqi_cmd_adds(cmd_of(a), rqi_buf_str(&a->after));
+}
+
 static void add_ended(rqi_attempt *a, rqi_buf scratch[2])
 {
     (void)scratch;
@@ -143,7 +161,8 @@ static void add_ended(rqi_attempt *a, rqi_buf scratch[2])
 
 static void (*const add_op[])(rqi_attempt *a, rqi_buf scratch[2]) = {
     [OP_OK] = add_ok,           [OP_FAIL] = add_fail,       [OP_CRASH] = add_crash,
-    [OP_RELEASE] = add_release, [OP_UNKNOWN] = add_unknown, [OP_ENDED] = add_ended};
+    [OP_RELEASE] = add_release, [OP_UNKNOWN] = add_unknown, [OP_PARK] = add_park,
+    [OP_ENDED] = add_ended};
 
 void rqi_report_add(rqi_attempt *a, rqi_buf scratch[2])
 {
