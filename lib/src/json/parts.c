@@ -6,7 +6,7 @@
 void rqi_parts_open(rqi_parts *p, refq_bytes text, refq_error *err)
 {
     rqi_scan_token token;
-    rqi_scan_init(&p->scan, text, 0, err);
+    rqi_scan_init(&p->scan, text, RQI_SCAN_ROOM, err);
     p->kind = rqi_scan_next(&p->scan, &token);
     if (p->kind == RQI_SCAN_BAD || p->kind == RQI_SCAN_OBJECT || p->kind == RQI_SCAN_ARRAY) {
         return;

@@ -7,7 +7,7 @@
 #include <assert.h>
 #include <string.h>
 
-static_assert(RQI_SCAN_DEPTH % 64 == 0, "the bits of the levels fill whole words");
+static_assert(RQI_SCAN_ROOM % 64 == 0, "the bits of the levels fill whole words");
 
 /* What may come next. */
 enum { STEP_VALUE, STEP_FIRST_ITEM, STEP_FIRST_KEY, STEP_NEXT, STEP_DONE, STEP_BAD };
@@ -18,7 +18,9 @@ void rqi_scan_init(rqi_scan *s, refq_bytes text, unsigned max_depth, refq_error 
     s->start = text.ptr;
     s->p = s->start;
     s->end = text.len != 0 ? s->start + text.len : s->start;
-    s->max_depth = max_depth == 0 || max_depth > RQI_SCAN_DEPTH ? RQI_SCAN_DEPTH : max_depth;
+    s->max_depth = max_depth == 0              ? RQI_SCAN_DEPTH
+                   : max_depth < RQI_SCAN_ROOM ? max_depth
+                                               : RQI_SCAN_ROOM;
     s->step = STEP_VALUE;
     s->err = err;
 }

@@ -21,7 +21,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define RQI_SCAN_DEPTH 1024 /* containers inside each other */
+#define RQI_SCAN_DEPTH 1024 /* containers inside each other in a value */
+#define RQI_SCAN_ROOM  1088 /* the same in what has a value in it: an entry, a response */
 
 typedef enum rqi_scan_kind {
     RQI_SCAN_BAD,  /* refused; scan.rc and the refq_error say why */
@@ -54,14 +55,14 @@ typedef struct rqi_scan {
     const char *start;
     unsigned depth; /* open containers */
     unsigned max_depth;
-    int step;                              /* what may come next */
-    uint64_t objects[RQI_SCAN_DEPTH / 64]; /* bit n: the container at level n is an object */
-    refq_err rc;                           /* REFQ_OK until RQI_SCAN_BAD */
-    refq_error *err;                       /* borrowed, may be NULL */
+    int step;                             /* what may come next */
+    uint64_t objects[RQI_SCAN_ROOM / 64]; /* bit n: the container at level n is an object */
+    refq_err rc;                          /* REFQ_OK until RQI_SCAN_BAD */
+    refq_error *err;                      /* borrowed, may be NULL */
 } rqi_scan;
 
-/* Begins before one value. text and err are borrowed while scanning. max_depth 0, or a larger one,
- * is RQI_SCAN_DEPTH. */
+/* Begins before one value. text and err are borrowed while scanning. max_depth 0 is RQI_SCAN_DEPTH,
+ * and more than RQI_SCAN_ROOM is that. */
 void rqi_scan_init(rqi_scan *s, refq_bytes text, unsigned max_depth, refq_error *err);
 
 /* The next token. After RQI_SCAN_BAD or RQI_SCAN_DONE it stays that. REFQ_ERR_INVALID for what is
