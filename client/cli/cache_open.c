@@ -80,9 +80,8 @@ refq_err cli_read_ttl(const char *text, void *target, refq_error *err)
         if (code != REFQ_OK) {
             return code;
         }
-        if (ttl.value < 1 || ttl.value > REFQ_STORE_TTL_MAX_MS) {
-            return rqi_fail(err, REFQ_ERR_LIMIT,
-                            "'%.40s' is out of range; allowed are 1ms to 100 years, and forever",
+        if (ttl.value < 1) {
+            return rqi_fail(err, REFQ_ERR_LIMIT, "'%.40s' is too short; at least 1ms, or forever",
                             text);
         }
     }

@@ -374,7 +374,7 @@ static const struct row {
      {"--namespace", "", "--value", "1"}, EX_USAGE, "--namespace: "},
     {"cache set", "--ttl",
      {"--ttl", "forever", "--value", "1", "--name", "other"}, "\"expires_at\": null", NULL,
-     {"--ttl", "0", "--value", "1"}, EX_USAGE, "--ttl: '0' is out of range"},
+     {"--ttl", "0", "--value", "1"}, EX_USAGE, "--ttl: '0' is too short"},
     {"cache set", "--policy",
      {"--policy", "{\"agent_permissions\":1}", "--value", "1"}, "\"agent_permissions\": 1,", NULL,
      {"--policy", "{\"agent_permissions\":99}", "--value", "1"}, EX_USAGE, "agent_permissions"},
