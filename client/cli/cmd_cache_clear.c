@@ -20,7 +20,7 @@ struct clear_options {
 #define AT(field) offsetof(struct clear_options, field)
 
 static const cli_option options[] = {
-    {"name", 0, CLI_VALUE, "NAME", AT(name), cli_read_text,
+    {"queue", 'q', CLI_VALUE, "Q", AT(name), cli_read_text,
      "of the cache: a queue's, or any (default: REFQ_QUEUE, else \"default\")"},
     {"namespace", 0, CLI_VALUE, "N", AT(space), cli_read_space, "only this one (default: all)"},
     {"children", 0, CLI_NO_VALUE, NULL, AT(children), cli_read_flag,
@@ -113,7 +113,7 @@ const cli_command cli_cache_clear = {
         "remove what has the default policy. Asks first on a terminal; elsewhere --yes is needed.\n"
         "Exit status: 0 done, 1 the answer was no.\n",
     .example =
-        "refq cache clear --name docs --namespace session:s-17 --session s-17 --as user:alice",
+        "refq cache clear --queue docs --namespace session:s-17 --session s-17 --as user:alice",
     .options = options,
     .n_options = sizeof options / sizeof options[0],
     .options_size = sizeof(struct clear_options),

@@ -39,7 +39,7 @@ struct ls_options {
 #define AT(field) offsetof(struct ls_options, field)
 
 static const cli_option options[] = {
-    {"name", 0, CLI_VALUE, "NAME", AT(name), cli_read_text,
+    {"queue", 'q', CLI_VALUE, "Q", AT(name), cli_read_text,
      "of the cache: a queue's, or any (default: REFQ_QUEUE, else \"default\")"},
     {"namespace", 0, CLI_VALUE, "N", AT(space), cli_read_space, "only this one (default: all)"},
     {"children", 0, CLI_NO_VALUE, NULL, AT(children), cli_read_flag,
@@ -313,7 +313,7 @@ const cli_command cli_cache_ls = {
         "among them. refq get prints one. MAY is what this actor may do with it. When there are\n"
         "more, the cursor of the next page goes to stderr; with -o json, --cursor start begins\n"
         "paging by objects that hold it.\n",
-    .example = "refq cache ls --name docs --namespace org:acme --children --as user:alice",
+    .example = "refq cache ls --queue docs --namespace org:acme --children --as user:alice",
     .options = options,
     .n_options = sizeof options / sizeof options[0],
     .options_size = sizeof(struct ls_options),

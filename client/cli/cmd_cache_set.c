@@ -28,7 +28,7 @@ struct set_options {
 #define AT(field) offsetof(struct set_options, field)
 
 static const cli_option options[] = {
-    {"name", 0, CLI_VALUE, "NAME", AT(name), cli_read_text,
+    {"queue", 'q', CLI_VALUE, "Q", AT(name), cli_read_text,
      "of the cache: a queue's, or any (default: REFQ_QUEUE, else \"default\")"},
     {"value", 0, CLI_VALUE, "JSON|@FILE|-", AT(value), cli_read_text, "the value (required)"},
     {"namespace", 0, CLI_VALUE, "N", AT(space), cli_read_space, "where it goes (default: public)"},
@@ -129,7 +129,7 @@ const cli_command cli_cache_set = {
         "Exit status: 0 stored, 65 it is no JSON or too large, 75 the store is full, 77 this "
         "actor\n"
         "may not enter the namespace.\n",
-    .example = "refq cache set --name docs --value @table.json --ttl 2h --as user:alice "
+    .example = "refq cache set --queue docs --value @table.json --ttl 2h --as user:alice "
                "--namespace user:alice",
     .options = options,
     .n_options = sizeof options / sizeof options[0],

@@ -98,8 +98,17 @@ static int show_version(void)
 
 /* --- Commands --------------------------------------------------------------------------------- */
 
+/* What is looked for under another name, too: a value is read like a task's result. */
+static const struct {
+    const char *name;
+    const char *meant;
+} aliases[] = {{"cache get", "get"}};
+
 static const cli_command *find_by_name(const char *name)
 {
+    for (size_t i = 0; i < sizeof aliases / sizeof aliases[0]; i++) {
+        name = strcmp(aliases[i].name, name) == 0 ? aliases[i].meant : name;
+    }
     for (size_t i = 0; i < N_COMMANDS; i++) {
         if (strcmp(commands[i]->name, name) == 0) {
             return commands[i];

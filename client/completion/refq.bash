@@ -30,7 +30,7 @@ _refq_tasks() { _refq_ask workers | awk 'NR > 1 { for (i = 11; i <= NF; i++) pri
 # What may follow an option; fails when that is free text.
 _refq_values() {
     case $1 in
-    -q | --queue | --name) _refq_queues ;;
+    -q | --queue) _refq_queues ;;
     -s | --status) printf '%s\n' pending processing complete failed cancelled ;;
     -t | --task) _refq_tasks ;;
     --lane) printf '%s\n' high normal low ;;

@@ -112,6 +112,7 @@ START_TEST(a_large_value_is_shown_in_part)
     ck_assert_ptr_nonnull(strstr(r->err, "--page 1 the first page"));
     rqt_expect_out(RQT_REFQ("get", ref), "2998,2999,3000");
     rqt_expect_out(RQT_REFQ("get", ref, "--page", "2", "--page-size", "8"), "\"5,6,7,8,\"\n");
+    rqt_expect_out(RQT_REFQ("cache", "get", ref), "2998,2999,3000");
 }
 END_TEST
 
@@ -288,7 +289,7 @@ static const rqt_call bad_values[] = {
     {{"cache", "set", "--value", "-"}, EX_DATAERR, "--value: not valid JSON"}, /* an empty file */
     {{"cache", "set", "--value", "1", "--namespace", "user:bob"}, EX_NOPERM, "user:bob"},
     {{"cache", "set", "--value", "1", "--ttl", "400d"}, EX_USAGE, "longer than the 366 days"},
-    {{"cache", "set", "--value", "1", "--name", "1st"}, EX_USAGE, "is not a queue name"},
+    {{"cache", "set", "--value", "1", "--queue", "1st"}, EX_USAGE, "is not a queue name"},
     {{"cache", "set", "1"}, EX_USAGE, "one operand too many"},
     {{"cache", "rm"}, EX_USAGE, "REF [REF...] is missing"},
     {{"cache", "rm", "docs:0123456789abcdef"}, EX_NOINPUT, HIDDEN},
