@@ -83,7 +83,7 @@ static const char *digest_with(const char *args, const char *seen)
     refq_error err = {0};
     char *text = NULL;
     char *references = NULL;
-    json_t *root = json_loads(args, 0, NULL);
+    json_t *root = json_loads(args, JSON_ALLOW_NUL, NULL);
     ck_assert_ptr_nonnull(root);
     refq_bytes value = {.ptr = seen, .len = strlen(seen)};
     ck_assert_int_eq(rqi_content_add(&content, "docs:vis", value, &err), REFQ_OK);
@@ -111,6 +111,7 @@ static const struct {
     {"{\"a\":[\"docs:vis\",\"docs:hid\"]}", "{\"a\":[{\"b\":1},\"docs:hid\"]}", "{\"b\":1}", true},
     {"{\"a\":\"docs:hid\",\"b\":\"docs:vis\"}", "{\"b\":7,\"a\":\"docs:hid\"}", "7", true},
     {"{\"a\":\"docs:vis\"}", "{\"a\":7.0}", "7", false},
+    {"{\"a\":\"docs:vis\\u0000x\"}", "{\"a\":7}", "7", false}, /* no reference */
     /* what stands inside of a value has not been checked */
     {"{\"a\":\"docs:vis\"}", "{\"a\":\"docs:hid\"}", "\"docs:hid\"", false},
     {"{\"a\":\"docs:vis\",\"b\":\"docs:hid\"}", "{\"a\":{\"x\":\"docs:hid\"},\"b\":\"docs:hid\"}",

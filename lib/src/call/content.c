@@ -64,7 +64,8 @@ struct put {
 static size_t which(const struct put *p, const json_t *value)
 {
     const char *text = json_string_value(value);
-    size_t i = text != NULL ? 0 : p->content->n;
+    bool is_one = text != NULL && strlen(text) == json_string_length(value);
+    size_t i = is_one ? 0 : p->content->n;
     while (i < p->content->n && strcmp(p->content->items[i].ref_id, text) != 0) {
         i++;
     }
