@@ -155,6 +155,12 @@ refq_err rqi_definition_read(const char *text, rqi_definition *ret, refq_error *
     rqi_definition d = {0};
     refq_err rc =
         rqi_json_load(text, strlen(text), BYTES_MAX, 2 * REFQ_SCHEMA_MAX_DEPTH, &root, err);
+    if (rc == REFQ_OK && !json_is_object(root)) {
+        rc = rqi_fail(err, REFQ_ERR_INVALID, "it is no object");
+    }
+    if (rc != REFQ_OK && rc != REFQ_ERR_NOMEM) {
+        rc = rqi_fail_in(err, REFQ_ERR_UNSUPPORTED, "the task's definition cannot be used");
+    }
     for (size_t i = 0; rc == REFQ_OK && i < sizeof parts / sizeof parts[0]; i++) {
         rc = parts[i](root, &d, err);
     }

@@ -223,6 +223,7 @@ refq_err rqi_definitions_take(rqi_definitions *all, const char *queue, const cha
         *ret = found;
     } else {
         rc = keep(all, queue, task, texts.items[0], ret, err);
+        rc = rc == REFQ_OK ? rc : rqi_fail_in(err, rc, "%s of queue %s", task, queue);
     }
     refq_texts_free(&texts);
     return rc;
