@@ -691,6 +691,25 @@ START_TEST(damage_hides_itself_and_nothing_else)
 }
 END_TEST
 
+/* Another program's entry that nobody here can hold must not take the others' away. */
+START_TEST(what_is_too_large_to_be_read_hides_only_itself)
+{
+    refq_error err = {0};
+    refq_cache_list list;
+    begin(REDIS);
+    (void)PUT("1", &alice);
+    rqt_redis_do("SETRANGE mcp-refcache:entry:docs:0123456789abcdef 134217728 x");
+    ck_assert_msg(refq_cache_ls(cache, NULL, &alice, &list, &err) == REFQ_OK, "%s", err.text);
+    ck_assert_uint_eq(list.n, 1);
+    ck_assert_uint_eq(list.broken, 1);
+    refq_cache_list_free(&list);
+    refq_cache_cleared done = clear((refq_cache_clear_query){0}, &alice);
+    ck_assert_uint_eq(done.removed, 1);
+    ck_assert_uint_eq(done.broken, 1);
+    end();
+}
+END_TEST
+
 START_TEST(entries_in_other_words_are_read)
 {
     begin(REDIS);
@@ -748,6 +767,7 @@ int main(void)
     tcase_add_test(bad, a_value_that_is_too_large_is_refused);
     tcase_add_test(bad, a_checker_of_ones_own_decides);
     tcase_add_test(bad, every_path_asks_the_same_rules);
+    tcase_add_test(bad, what_is_too_large_to_be_read_hides_only_itself);
     tcase_add_test(bad, entries_in_other_words_are_read);
     tcase_add_loop_test(bad, a_cache_needs_a_name_that_references_can_have, 0, 6);
     suite_add_tcase(s, bad);

@@ -123,6 +123,11 @@ static refq_err refuse_entry(refq_cache *cache, const char *ref_id, const refq_e
     return rqi_cache_hidden(err, ref_id);
 }
 
+bool rqi_cache_is_broken(refq_err rc)
+{
+    return rc == REFQ_ERR_PROTO || rc == REFQ_ERR_LIMIT;
+}
+
 refq_err rqi_cache_load(refq_cache *cache, const char *ref_id, rqi_held *ret, refq_error *err)
 {
     refq_error why = {0};
@@ -146,7 +151,7 @@ refq_err rqi_cache_load(refq_cache *cache, const char *ref_id, rqi_held *ret, re
     if (rc == REFQ_OK) {
         return rqi_cache_hidden(err, ref_id);
     }
-    if (rc == REFQ_ERR_PROTO) {
+    if (rqi_cache_is_broken(rc)) {
         return refuse_entry(cache, ref_id, &why, err);
     }
     return rqi_fail(err, rc, "%s", why.text);

@@ -43,9 +43,18 @@ refq_err rqi_cache_hidden(refq_error *err, const char *ref_id);
  */
 refq_err rqi_cache_load(refq_cache *cache, const char *ref_id, rqi_held *ret, refq_error *err);
 
+/* Whether reading an entry has failed because of what is there: it is no entry, or larger than any
+ * that can be read. Those who ask for others must not suffer from it. */
+bool rqi_cache_is_broken(refq_err rc);
+
 /* What the actor may do with an entry, as bits. The reason of a denial of `wanted` is logged. */
 unsigned rqi_cache_permissions(const refq_cache *cache, const char *ref_id, const refq_actor *actor,
                                const rqi_entry_view *view, unsigned wanted);
+
+/* The same with a task, by the rules that its value will have. 0 when its record's policy cannot be
+ * read. */
+unsigned rqi_cache_task_permissions(const refq_cache *cache, const refq_actor *actor,
+                                    const refq_task *task, unsigned wanted);
 
 /* The task behind a reference that has no entry, for an actor with one of the permissions in `any`:
  * REFQ_ERR_NOTFOUND for all others. Free *ret with refq_task_free(). */

@@ -104,8 +104,9 @@ static refq_err add_page(const struct listing *l, refq_store_page *page, refq_ca
         if (item->text == NULL) {
             rc = refq_store_get(l->cache->store, item->ref_id, &item->text, &item->len, err);
         }
-        if (rc == REFQ_ERR_NOTFOUND || rc == REFQ_ERR_PROTO) {
-            list->broken += rc == REFQ_ERR_PROTO;
+        bool broken = rqi_cache_is_broken(rc);
+        if (rc == REFQ_ERR_NOTFOUND || broken) {
+            list->broken += broken;
             rc = REFQ_OK;
             continue;
         }

@@ -64,25 +64,40 @@ static refq_err read_item(refq_store *store, refq_store_item *item, rqi_entry_vi
     return rqi_entry_read((refq_bytes){.ptr = item->text, .len = item->len}, view, err);
 }
 
+/* Sets *ret to whether it is to go. What has gone meanwhile, or is no entry, is passed over. */
+static refq_err look_at(struct clearing *c, refq_store_item *item, bool *ret, refq_error *err)
+{
+    rqi_entry_view view;
+    refq_err rc = read_item(c->cache->store, item, &view, err);
+    *ret = false;
+    if (rc == REFQ_OK) {
+        *ret = is_to_go(c, item, &view);
+        rqi_entry_view_done(&view);
+    }
+    free(item->text); /* so that only one large value is held at a time */
+    item->text = NULL;
+    bool broken = rqi_cache_is_broken(rc);
+    c->ret->broken += broken;
+    return broken || rc == REFQ_ERR_NOTFOUND ? REFQ_OK : rc;
+}
+
 static refq_err clear_page(struct clearing *c, refq_store_page *page, refq_error *err)
 {
     size_t n = 0;
     size_t removed = 0;
+    refq_err rc = REFQ_OK;
     const char **ids = (const char **)calloc(page->n + 1, sizeof *ids);
     if (ids == NULL) {
         return rqi_fail(err, REFQ_ERR_NOMEM, "out of memory");
     }
-    for (size_t i = 0; i < page->n; i++) {
-        rqi_entry_view view;
-        refq_err rc = read_item(c->cache->store, &page->items[i], &view, NULL);
-        c->ret->broken += rc == REFQ_ERR_PROTO;
-        if (rc == REFQ_OK) {
-            ids[n] = page->items[i].ref_id;
-            n += is_to_go(c, &page->items[i], &view);
-            rqi_entry_view_done(&view);
-        }
+    for (size_t i = 0; rc == REFQ_OK && i < page->n; i++) {
+        bool go = false;
+        rc = look_at(c, &page->items[i], &go, err);
+        ids[n] = page->items[i].ref_id;
+        n += go;
     }
-    refq_err rc = n > 0 ? refq_store_delete_many(c->cache->store, ids, n, &removed, err) : REFQ_OK;
+    rc = rc == REFQ_OK && n > 0 ? refq_store_delete_many(c->cache->store, ids, n, &removed, err)
+                                : rc;
     c->ret->removed += removed;
     free((void *)ids);
     return rc;
