@@ -171,6 +171,20 @@ static void the_only_caller_cancels(rqi_ct *ct)
              refq_status_name(refq_task_status(task)));
 }
 
+/* Who came by its key counts on it, too. */
+static void who_came_by_a_key_keeps_it(rqi_ct *ct)
+{
+    refq_submitted done;
+    made one = CALL(ct, .key = "mine", .delay_ms = LONG_MS);
+    refq_spec again = {.key = "mine", .call = ONE, .reuse = REFQ_REUSE_IN_FLIGHT};
+    CT_OK(ct, rqi_ct_try(ct, again, &done));
+    CT_CHECK(ct, done.existed && strcmp(done.ref.hex, one.done.ref.hex) == 0,
+             "the key does not find it");
+    refq_task *task = detach(ct, &one.done.ref, &one.caller);
+    CT_CHECK(ct, refq_task_status(task) == REFQ_PENDING, "it is %s",
+             refq_status_name(refq_task_status(task)));
+}
+
 /* Also one whose submit and detach were repeated, and one that never joined. */
 static void the_last_caller_cancels(rqi_ct *ct)
 {
@@ -273,6 +287,7 @@ const rqi_ct_case rqi_ct_cases_reuse[] = {
      REFQ_CAP_CALL | REFQ_CAP_RETRY, 0},
     {"reuse.the_only_caller_cancels", the_only_caller_cancels, REFQ_CAP_CALL, 0},
     {"reuse.the_last_caller_cancels", the_last_caller_cancels, REFQ_CAP_CALL, 0},
+    {"reuse.who_came_by_a_key_keeps_it", who_came_by_a_key_keeps_it, REFQ_CAP_CALL, 0},
     {"reuse.a_stranger_cancels_nothing", a_stranger_cancels_nothing, REFQ_CAP_CALL, 0},
     {"reuse.what_was_handed_out_goes_on", what_was_handed_out_goes_on, REFQ_CAP_CALL, 0},
     {"reuse.what_is_over_stays_so", what_is_over_stays_so, REFQ_CAP_CALL, 0},

@@ -97,6 +97,9 @@ static refq_err submit_one(rqi_mem_queue *q, const refq_spec *spec, rqi_args *ar
     rqi_mem_task *shared = t == NULL ? rqi_mem_call_join(q, spec, args->call) : NULL;
     t = shared != NULL ? shared : t;
     bool existed = t != NULL;
+    if (existed && shared == NULL && strcmp(t->ref.hex, spec->ref.hex) != 0) {
+        t->call.handed = true; /* who came by its key counts on it, but is no caller */
+    }
     if (!existed) {
         refq_err rc = check_room(q, err);
         if (rc != REFQ_OK) {

@@ -33,6 +33,6 @@ register('hand_out', function(keys, argv)
   local P, hex = prefix_of(keys[1]), argv[1]
   local task, reply = ties.read_live(P, hex)
   if not task then return reply end
-  call('HSET', P .. 'task:' .. hex, 'handed', '1')
+  ties.hand_out(P, hex, task.status)
   return { 'ok', task.status }
 end, { 'allow-oom' })

@@ -37,7 +37,10 @@ local function submitted_before(batch, hex, key, extras)
   if status then return hex, 'same', status end
   local other = key ~= '' and call('GET', P .. 'key:' .. key)
   status = other and call('HGET', P .. 'task:' .. other, 'status')
-  if status then return other, 'key', status end
+  if status then
+    ties.hand_out(P, other, status)
+    return other, 'key', status
+  end
   if not (extras and extras.call) then return nil end
   other, status = ties.join(batch, extras.call, extras.reuse, hex)
   return other, 'joined', status

@@ -26,6 +26,11 @@ local function is_live(status)
   return status == 'pending' or status == 'processing'
 end
 
+-- Somebody besides its callers counts on the task, so detaching does not cancel it any more.
+function ties.hand_out(P, hex, status)
+  if is_live(status) then call('HSET', P .. 'task:' .. hex, 'handed', '1') end
+end
+
 function ties.add_caller(P, hex, caller)
   local key = P .. 'callers:' .. hex
   local n, added = size_of('SCARD', key), nil
