@@ -130,6 +130,15 @@ static bool is_offered(void)
     return there;
 }
 
+/* The worker says so after it has put its tasks into the catalog. */
+static bool is_known(void)
+{
+    redisReply *reply = rqt_redis("SISMEMBER refq:queues " RQT_QUEUE);
+    bool known = reply->integer == 1;
+    freeReplyObject(reply);
+    return known;
+}
+
 static void begin(void)
 {
     refq_error err = {0};
@@ -147,7 +156,7 @@ static void begin(void)
     ck_assert_msg(refq_cache_open(store, &co, &cache, &err) == REFQ_OK, "%s", err.text);
     refq_calls_options o = {.struct_size = sizeof o, .client = rqt_client(), .cache = cache};
     ck_assert_msg(refq_calls_new(&o, &calls, &err) == REFQ_OK, "%s", err.text);
-    ck_assert(RQT_UNTIL(is_offered(), 10000));
+    ck_assert(RQT_UNTIL(is_offered() && is_known(), 10000));
 }
 
 static void end(void)
@@ -246,6 +255,14 @@ START_TEST(work_within_the_timeout_is_answered_with_its_value)
     end();
 }
 END_TEST
+
+static bool has_field(const refq_ref *ref, const char *name)
+{
+    redisReply *reply = rqt_redis("HEXISTS refq:{%s}:task:%s %s", ref->queue, ref->hex, name);
+    bool has = reply->integer == 1;
+    freeReplyObject(reply);
+    return has;
+}
 
 static bool is_status(const char *ref_id, const char *status)
 {
@@ -386,6 +403,37 @@ START_TEST(a_task_that_nobody_offers_is_not_found)
     REFUSE(REFQ_ERR_NOTFOUND, "did you mean 'echo'", .task = "ecko");
     REFUSE(REFQ_ERR_NOTFOUND, "nobodys", .task = "echo", .queue = "nobodys");
     REFUSE(REFQ_ERR_INVALID, "no name", .task = "no name");
+    end();
+}
+END_TEST
+
+/* Definitions are what some worker has written; the error is about them, not about the call. */
+START_TEST(a_definition_that_is_none_is_refused)
+{
+    static const char *const bad[] = {
+        "",
+        "[1]",
+        "5",
+        "null",
+        "{\"input_schema\": ",
+        "{\"input_schema\": 5}",
+        "\xff",
+        "{}x",
+        "{\"input_schema\": {\"type\": \"nothing\"}}",
+    };
+    begin();
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        char name[16];
+        refq_error err = {0};
+        refq_response response;
+        (void)snprintf(name, sizeof name, "bad%zu", i);
+        freeReplyObject(
+            rqt_redis("HSET refq:{" RQT_QUEUE "}:catalog %s %b", name, bad[i], strlen(bad[i])));
+        refq_call_spec s = spec_of((refq_call_spec){.task = name});
+        ck_assert_int_eq(refq_call(calls, &s, &response, NULL), REFQ_ERR_UNSUPPORTED);
+        ck_assert_int_eq(refq_call(calls, &s, &response, &err), REFQ_ERR_UNSUPPORTED);
+        ck_assert_msg(strstr(err.text, name) != NULL, "%s", err.text);
+    }
     end();
 }
 END_TEST
@@ -694,6 +742,53 @@ START_TEST(what_may_only_be_used_is_answered_by_reference)
     expect_json(root, "is_complete", "false");
     ck_assert_str_eq(text_of(root, "status"), "complete");
     json_decref(root);
+    end();
+}
+END_TEST
+
+/* Nor is what a task reports on its way to a result, or why there is none. */
+START_TEST(what_may_only_be_used_tells_nothing_while_it_is_made)
+{
+    refq_policy hidden = refq_policy_preset(REFQ_POLICY_EXECUTE_ONLY);
+    refq_caller_rule rule = {.struct_size = sizeof rule, .policy = &hidden};
+    char ref_id[REFQ_REF_MAX + 1];
+    refq_ref ref;
+    refq_response response;
+    begin();
+    json_t *root = CALL(.task = "fail", .rule = &rule, .has_format = 1, .format = REFQ_FORMAT_FULL);
+    ck_assert_str_eq(text_of(root, "status"), "failed");
+    ck_assert_uint_eq(json_object_size(root), 4);
+    json_decref(root);
+    root = CALL(.task = "slow", .rule = &rule, AT_ONCE);
+    (void)snprintf(ref_id, sizeof ref_id, "%s", text_of(root, "ref_id"));
+    json_decref(root);
+    ck_assert_int_eq(refq_ref_parse(ref_id, &ref, NULL), REFQ_OK);
+    ck_assert(RQT_UNTIL(has_field(&ref, "message"), 10000));
+    root = CALL(.task = "slow", .rule = &rule, AT_ONCE); /* joins it */
+    ck_assert_str_eq(text_of(root, "ref_id"), ref_id);
+    ck_assert_str_eq(text_of(root, "status"), "processing");
+    ck_assert_uint_eq(json_object_size(root), 4);
+    json_decref(root);
+    ck_assert_int_eq(refq_call_cancel(calls, ref_id, NULL, &response, NULL), REFQ_OK);
+    root = parse(&response);
+    ck_assert_uint_eq(json_object_size(root), 4);
+    json_decref(root);
+    end();
+}
+END_TEST
+
+/* Whoever guesses a key must not be given what another one has begun with it. */
+START_TEST(a_key_leads_nobody_to_anothers_task)
+{
+    refq_caller_rule rule = own_rule();
+    begin();
+    json_t *first = CALL(.task = "fail", .identity = &alice, .rule = &rule, .key = "k");
+    json_t *again = CALL(.task = "fail", .identity = &alice, .rule = &rule, .key = "k");
+    ck_assert_str_eq(text_of(first, "ref_id"), text_of(again, "ref_id"));
+    REFUSE(REFQ_ERR_CONFLICT, "key", .task = "fail", .identity = &bob, .rule = &rule, .key = "k");
+    REFUSE(REFQ_ERR_CONFLICT, "key", .task = "fail", .key = "k");
+    json_decref(first);
+    json_decref(again);
     end();
 }
 END_TEST
@@ -1090,6 +1185,7 @@ int main(void)
     tcase_add_test(c, an_agent_chooses_the_format);
     tcase_add_test(c, arguments_that_do_not_fit_are_refused);
     tcase_add_test(c, a_task_that_nobody_offers_is_not_found);
+    tcase_add_test(c, a_definition_that_is_none_is_refused);
     suite_add_tcase(s, c);
     TCase *same = tcase_create("same");
     tcase_set_timeout(same, 60);
@@ -1110,6 +1206,8 @@ int main(void)
     tcase_add_test(who, a_task_is_its_callers_from_the_start);
     tcase_add_test(who, another_users_identical_call_is_another_call);
     tcase_add_test(who, what_may_only_be_used_is_answered_by_reference);
+    tcase_add_test(who, what_may_only_be_used_tells_nothing_while_it_is_made);
+    tcase_add_test(who, a_key_leads_nobody_to_anothers_task);
     tcase_add_test(who, every_path_to_a_task_asks_the_same_rules);
     tcase_add_test(who, cancel_is_for_those_who_may_use_it);
     suite_add_tcase(s, who);

@@ -51,16 +51,17 @@ unsigned rqi_cache_permissions(const refq_cache *cache, const char *ref_id, cons
 
 /* --- Tasks ------------------------------------------------------------------------------------ */
 
-/* 0 for a record whose policy cannot be read. */
-static unsigned permissions_on_task(const refq_cache *cache, const char *ref_id,
-                                    const refq_actor *actor, const refq_task *task, unsigned wanted)
+unsigned rqi_cache_task_permissions(const refq_cache *cache, const refq_actor *actor,
+                                    const refq_task *task, unsigned wanted)
 {
+    char ref_id[REFQ_REF_MAX + 1];
     refq_scope scope = {.struct_size = sizeof scope};
     rqi_scope_policy p;
     refq_task_scope(task, &scope);
     if (rqi_scope_policy_read(&scope, &p, NULL) != REFQ_OK) {
         return 0;
     }
+    (void)refq_ref_format(refq_task_ref(task), ref_id);
     unsigned bits = permissions(cache, ref_id, actor, &p.policy, p.namespace_name, wanted);
     rqi_scope_policy_done(&p);
     return bits;
@@ -82,7 +83,7 @@ refq_err rqi_cache_task(refq_cache *cache, const char *ref_id, unsigned any,
     if (rc != REFQ_OK) {
         return rqi_fail(err, rc, "%s", why.text);
     }
-    if ((permissions_on_task(cache, ref_id, actor, task, any) & any) == 0) {
+    if ((rqi_cache_task_permissions(cache, actor, task, any) & any) == 0) {
         refq_task_free(task);
         return rqi_cache_hidden(err, ref_id);
     }

@@ -137,6 +137,26 @@ static refq_err submit(rqi_under_way *w, refq_error *err)
     return refq_client_submit(w->calls->client, &spec, &w->submitted, err);
 }
 
+/* An idempotency key is a word that others may hit upon, by chance or not. What it leads to is for
+ * those only who could have used it without the key. */
+static refq_err check_key(const rqi_under_way *w, refq_error *err)
+{
+    const refq_submitted *s = &w->submitted;
+    refq_task *task = NULL;
+    char ref_id[REFQ_REF_MAX + 1];
+    if (w->spec->key == NULL || !s->existed || s->joined || strcmp(s->ref.hex, w->as.hex) == 0) {
+        return REFQ_OK;
+    }
+    refq_err rc =
+        rqi_cache_task(w->calls->cache, refq_ref_format(&s->ref, ref_id), REFQ_READ | REFQ_EXECUTE,
+                       refq_caller_actor(w->caller), &task, err);
+    refq_task_free(task);
+    return rc == REFQ_ERR_NOTFOUND
+               ? rqi_fail(err, REFQ_ERR_CONFLICT,
+                          "the idempotency key belongs to a call of somebody else; use another key")
+               : rc;
+}
+
 refq_err rqi_call_begin(rqi_under_way *w, refq_error *err)
 {
     refq_calls *c = w->calls;
@@ -148,7 +168,8 @@ refq_err rqi_call_begin(rqi_under_way *w, refq_error *err)
                                           w->args, refq_caller_actor(w->caller), &w->inputs, err)
                        : rc;
     rc = rc == REFQ_OK ? validate(w, err) : rc;
-    return rc == REFQ_OK ? submit(w, err) : rc;
+    rc = rc == REFQ_OK ? submit(w, err) : rc;
+    return rc == REFQ_OK ? check_key(w, err) : rc;
 }
 
 void rqi_call_end(rqi_under_way *w)

@@ -20,6 +20,15 @@ int64_t rqi_call_patience_ms(const rqi_under_way *w)
     return ms > 0 ? ms : 0;
 }
 
+/* What a task reports on its way, and why it has failed, may tell of the value: who may not READ
+ * that learns how the task stands, and no more. */
+static refq_format format_for(const refq_calls *calls, const refq_actor *actor,
+                              const refq_task *task, refq_format format)
+{
+    unsigned bits = rqi_cache_task_permissions(calls->cache, actor, task, REFQ_READ);
+    return (bits & REFQ_READ) != 0 ? format : REFQ_FORMAT_MINIMAL;
+}
+
 /* The reference is given away: nobody who leaves later may take the task along. A failure to say so
  * leaves it with those who wait, which is no reason to fail the call. */
 static refq_err answer_async(rqi_under_way *w, const refq_task *task, refq_response *ret,
@@ -30,8 +39,8 @@ static refq_err answer_async(rqi_under_way *w, const refq_task *task, refq_respo
         refq_client_hand_out(w->calls->client, refq_task_ref(task), &now, NULL) == REFQ_OK) {
         refq_task_free(now);
     }
-    return rqi_cache_answer_async(w->calls->cache, task, w->format, w->definition->expected, ret,
-                                  err);
+    refq_format format = format_for(w->calls, refq_caller_actor(w->caller), task, w->format);
+    return rqi_cache_answer_async(w->calls->cache, task, format, w->definition->expected, ret, err);
 }
 
 static refq_err answer_value(rqi_under_way *w, const refq_task *task, refq_response *ret,
@@ -98,7 +107,8 @@ refq_err refq_call_cancel(refq_calls *calls, const char *ref_id, const refq_acto
     if (rc != REFQ_OK) {
         return rc;
     }
-    rc = rqi_cache_answer_async(calls->cache, after, REFQ_FORMAT_STANDARD, NULL, ret, err);
+    refq_format format = format_for(calls, actor, after, REFQ_FORMAT_STANDARD);
+    rc = rqi_cache_answer_async(calls->cache, after, format, NULL, ret, err);
     refq_task_free(after);
     return rc;
 }
