@@ -676,6 +676,39 @@ START_TEST(who_was_given_the_reference_keeps_the_task)
 }
 END_TEST
 
+/* Records that are gone, and a server that answers no more, end calls instead of keeping them. */
+START_TEST(a_call_whose_task_vanishes_comes_back)
+{
+    begin();
+    (void)start((refq_call_spec){.task = "slow", .has_async_timeout = 1, .async_timeout_ms = 1000});
+    ck_assert(RQT_UNTIL(atomic_load(&runs) == 1, 10000));
+    rqt_redis_do("FLUSHALL");
+    ck_assert(RQT_UNTIL(atomic_load(&answered) == 1, 20000));
+    ck_assert_int_eq(atomic_load(&whole), 0);
+    end();
+}
+END_TEST
+
+START_TEST(calls_end_with_those_who_asked)
+{
+    begin();
+    refq_call_id ids[16];
+    for (int i = 0; i < 16; i++) {
+        char args[32];
+        (void)snprintf(args, sizeof args, "{\"i\": %d}", i / 2);
+        ids[i] = start((refq_call_spec){
+            .task = "slow", .args = args, .has_async_timeout = 1, .async_timeout_ms = 600});
+    }
+    for (int i = 0; i < 16; i += 3) {
+        abandon(ids[i]);
+    }
+    refq_calls_free(calls); /* waits for all of them */
+    calls = NULL;
+    ck_assert_int_eq(atomic_load(&answered), 10);
+    end();
+}
+END_TEST
+
 /* --- Whose it is ------------------------------------------------------------------------------ */
 
 static const refq_identity alice = {.struct_size = sizeof alice, .user_id = "alice"};
@@ -1200,6 +1233,8 @@ int main(void)
     tcase_add_test(started, a_call_that_cannot_begin_is_not_answered);
     tcase_add_test(started, the_last_caller_to_leave_takes_the_task_along);
     tcase_add_test(started, who_was_given_the_reference_keeps_the_task);
+    tcase_add_test(started, a_call_whose_task_vanishes_comes_back);
+    tcase_add_test(started, calls_end_with_those_who_asked);
     suite_add_tcase(s, started);
     TCase *who = tcase_create("who");
     tcase_set_timeout(who, 60);
