@@ -1107,6 +1107,23 @@ START_TEST(a_template_makes_the_task_its_callers)
 }
 END_TEST
 
+/* Bound to nothing, it would be everybody's. */
+START_TEST(a_session_scoped_task_wants_a_session)
+{
+    static const refq_identity lost[] = {
+        {.struct_size = sizeof lost[0], .user_id = "alice"},
+        {.struct_size = sizeof lost[0], .session_id = ""},
+        {.struct_size = sizeof lost[0], .session_id = "nosession"}};
+    begin();
+    REFUSE(REFQ_ERR_DENIED, "session", .task = "bound");
+    for (size_t i = 0; i < sizeof lost / sizeof lost[0]; i++) {
+        REFUSE(REFQ_ERR_DENIED, "session", .task = "bound", .identity = &lost[i]);
+    }
+    ck_assert_int_eq(atomic_load(&runs), 0);
+    end();
+}
+END_TEST
+
 START_TEST(a_session_scoped_task_is_its_sessions)
 {
     static const refq_identity seven = {.struct_size = sizeof seven, .session_id = "7"};
@@ -1259,6 +1276,7 @@ int main(void)
     tcase_add_test(author, the_agent_then_the_call_then_the_task_decide_about_the_format);
     tcase_add_test(author, the_call_then_the_task_then_the_cache_decide_about_the_size);
     tcase_add_test(author, a_template_makes_the_task_its_callers);
+    tcase_add_test(author, a_session_scoped_task_wants_a_session);
     tcase_add_test(author, a_session_scoped_task_is_its_sessions);
     tcase_add_test(author, a_policy_of_the_task_is_that_of_its_value);
     suite_add_tcase(s, author);

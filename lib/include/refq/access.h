@@ -255,7 +255,8 @@ typedef struct refq_caller_rule {
     const char *namespace_template; /* such as "user:{user_id}"; NULL = namespace_name */
     const char *namespace_name;     /* when there is no template; NULL = "public" */
     const char *owner_template;     /* NULL = the owner the policy has */
-    bool session_scoped;            /* bind values to the caller's session, when it has one */
+    bool session_scoped;            /* bind values to the caller's session, when it has one;
+                                       refq_call() refuses a call that has none */
     const refq_policy *policy;      /* NULL = the cache's default */
     refq_actor actor;               /* who asks when the identity names nobody; zeroed = an agent */
 } refq_caller_rule;

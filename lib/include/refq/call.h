@@ -74,8 +74,9 @@ typedef struct refq_call_spec {
  *
  * REFQ_ERR_NOTFOUND: no worker offers the task, or an argument is a reference that leads nowhere or
  * that this caller may not use. REFQ_ERR_INVALID: the arguments do not fit the task's input schema;
- * the error names the place. REFQ_ERR_CONFLICT: the key leads to a task that this caller may
- * neither READ nor EXECUTE. Nothing is queued then. Otherwise as refq_client_submit(). */
+ * the error names the place. REFQ_ERR_DENIED: the result is to be bound to the caller's session,
+ * and there is none. REFQ_ERR_CONFLICT: the key leads to a task that this caller may neither READ
+ * nor EXECUTE. Nothing is queued then. Otherwise as refq_client_submit(). */
 REFQ_API REFQ_MUST_USE refq_err refq_call(refq_calls *calls, const refq_call_spec *spec,
                                           refq_response *ret, refq_error *err);
 

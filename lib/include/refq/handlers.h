@@ -65,7 +65,7 @@ typedef struct refq_task_def {
                          2^30; 0 = the cache's default */
     const char *namespace_template; /* where results go, such as "user:{user_id}"; NULL = public */
     const char *owner_template;     /* whose they are; NULL = nobody's */
-    bool session_scoped;            /* only the session that called may use them, if it has one */
+    bool session_scoped;            /* only the session that called may use them */
     const char *policy; /* who may do what with them: the name of a preset, or a JSON object of
                            user_permissions, agent_permissions, owner_permissions, allowed_actors
                            and denied_actors, at most 8 KiB; NULL = the cache's default */

@@ -66,10 +66,20 @@ static refq_err validate(const rqi_under_way *w, refq_error *err)
 
 /* --- Whose it is ------------------------------------------------------------------------------ */
 
+/* What is to be one session's, in a call without any, would be bound to nobody and open to all. */
 static refq_err find_place(rqi_under_way *w, refq_error *err)
 {
     const refq_caller_rule *rule = w->spec->rule != NULL ? w->spec->rule : &w->definition->rule;
-    return refq_caller_make(rule, w->spec->identity, w->calls->cache->policy, &w->caller, err);
+    refq_err rc =
+        refq_caller_make(rule, w->spec->identity, w->calls->cache->policy, &w->caller, err);
+    if (rc == REFQ_OK && rule->session_scoped &&
+        refq_caller_policy(w->caller)->bound_session == NULL) {
+        return rqi_fail(err, REFQ_ERR_DENIED,
+                        "the result of %s is for the session that calls, but this call has none: "
+                        "call with a session",
+                        w->spec->task);
+    }
+    return rc;
 }
 
 static refq_reuse reuse_of(const rqi_under_way *w)
