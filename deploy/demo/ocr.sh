@@ -4,7 +4,7 @@
 # Reads the text of a scanned PDF, page by page: a handler for refq-worker in the plainest form.
 #
 #   stdin    {"path": "/absolute/path.pdf"}
-#   stdout   {"pages": 2, "text": ["first page", "second page"]}
+#   stdout   ["text of the first page", "text of the second page"]
 #   fd 3     {"progress": {"current": 1, "total": 2, "message": "page 1 of 2"}} after each page
 #   exit     0 done; 65 this PDF will never work (no retry); 75 try again later
 #
@@ -101,7 +101,7 @@ main() {
         texts+=("$text")
         report "$page" "$pages"
     done
-    printf '%s\n' "${texts[@]}" | jq -cs '{pages: length, text: .}'
+    printf '%s\n' "${texts[@]}" | jq -cs .
 }
 
 main "$@"
