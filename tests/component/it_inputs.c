@@ -125,7 +125,7 @@ static void begin(void)
     atomic_store(&gate, false);
     atomic_store(&runs, 0);
     rqt_redis_do("FLUSHALL");
-    rqt_inworker_make((refq_worker_options){.concurrency = 4});
+    rqt_inworker_make((refq_worker_options){.concurrency = 4, .lease_ms = 10000});
     rqt_inworker_serve(RQT_QUEUE, handlers());
     rqt_inworker_serve(OTHER, handlers());
     rqt_inworker_start();
@@ -620,7 +620,7 @@ START_TEST(a_task_waits_for_its_input)
     ck_assert_str_eq(rqt_field(&ref, "status"), "pending");
     ck_assert_str_eq(rqt_field(&ref, "attempt"), "0");
     ck_assert_str_eq(rqt_field(&ref, "releases"), "");
-    ck_assert_int_gt(rqt_inworker_said("outcome=parked"), 0);
+    ck_assert(RQT_UNTIL(rqt_inworker_said("outcome=parked") > 0, BUDGET));
     atomic_store(&gate, true);
     expect_value(&ref, "{\"x\":{\"text\":\"done\"}}");
     ck_assert_str_eq(rqt_field(&ref, "attempt"), "1");
