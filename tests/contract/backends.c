@@ -11,7 +11,7 @@ static const rqi_ct_case *const groups[] = {
     rqi_ct_cases_attempt, rqi_ct_cases_cancel,  rqi_ct_cases_progress, rqi_ct_cases_order,
     rqi_ct_cases_retry,   rqi_ct_cases_list,    rqi_ct_cases_history,  rqi_ct_cases_operate,
     rqi_ct_cases_ask,     rqi_ct_cases_cleanup, rqi_ct_cases_events,   rqi_ct_cases_scope,
-    rqi_ct_cases_reuse,   rqi_ct_cases_after,
+    rqi_ct_cases_reuse,   rqi_ct_cases_after,   rqi_ct_cases_inputs,
 };
 
 static const rqi_ct_capability capabilities[] = {

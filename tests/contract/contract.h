@@ -36,6 +36,7 @@ extern const rqi_ct_case rqi_ct_cases_cancel[];
 extern const rqi_ct_case rqi_ct_cases_cleanup[];
 extern const rqi_ct_case rqi_ct_cases_events[];
 extern const rqi_ct_case rqi_ct_cases_history[];
+extern const rqi_ct_case rqi_ct_cases_inputs[];
 extern const rqi_ct_case rqi_ct_cases_list[];
 extern const rqi_ct_case rqi_ct_cases_operate[];
 extern const rqi_ct_case rqi_ct_cases_order[];
