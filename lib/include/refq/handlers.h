@@ -85,7 +85,9 @@ typedef enum refq_run_mode {
     REFQ_RUN_INLINE      /* on the event loop; must return at once */
 } refq_run_mode;
 
-/* The arguments, as JSON text (an object) and as the msgpack bytes that were stored. Borrowed. */
+/* The arguments, as JSON text (an object) and as msgpack. Borrowed. When values have taken the
+ * place of references they can have up to 64 MiB; the msgpack form is then made by the first call,
+ * and empty when they are nested deeper than 32 levels or memory lacks. */
 REFQ_API const char *refq_ctx_args_json(refq_ctx *ctx);
 REFQ_API refq_bytes refq_ctx_args_msgpack(const refq_ctx *ctx);
 
