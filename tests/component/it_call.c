@@ -1222,21 +1222,8 @@ START_TEST(a_kept_result_is_found_by_reference)
 }
 END_TEST
 
-int main(void)
+static void add_shared_and_started(Suite *s)
 {
-    Suite *s = suite_create("it_call");
-    TCase *c = tcase_create("call");
-    tcase_set_timeout(c, 60);
-    tcase_add_test(c, work_within_the_timeout_is_answered_with_its_value);
-    tcase_add_test(c, work_that_takes_longer_is_answered_with_its_reference);
-    tcase_add_test(c, a_large_value_is_answered_with_a_preview);
-    tcase_add_test(c, a_failure_is_told_in_full);
-    tcase_add_test(c, why_it_failed_is_not_everybodys_business);
-    tcase_add_test(c, an_agent_chooses_the_format);
-    tcase_add_test(c, arguments_that_do_not_fit_are_refused);
-    tcase_add_test(c, a_task_that_nobody_offers_is_not_found);
-    tcase_add_test(c, a_definition_that_is_none_is_refused);
-    suite_add_tcase(s, c);
     TCase *same = tcase_create("same");
     tcase_set_timeout(same, 60);
     tcase_add_test(same, identical_calls_share_one_execution);
@@ -1253,6 +1240,24 @@ int main(void)
     tcase_add_test(started, a_call_whose_task_vanishes_comes_back);
     tcase_add_test(started, calls_end_with_those_who_asked);
     suite_add_tcase(s, started);
+}
+
+int main(void)
+{
+    Suite *s = suite_create("it_call");
+    TCase *c = tcase_create("call");
+    tcase_set_timeout(c, 60);
+    tcase_add_test(c, work_within_the_timeout_is_answered_with_its_value);
+    tcase_add_test(c, work_that_takes_longer_is_answered_with_its_reference);
+    tcase_add_test(c, a_large_value_is_answered_with_a_preview);
+    tcase_add_test(c, a_failure_is_told_in_full);
+    tcase_add_test(c, why_it_failed_is_not_everybodys_business);
+    tcase_add_test(c, an_agent_chooses_the_format);
+    tcase_add_test(c, arguments_that_do_not_fit_are_refused);
+    tcase_add_test(c, a_task_that_nobody_offers_is_not_found);
+    tcase_add_test(c, a_definition_that_is_none_is_refused);
+    suite_add_tcase(s, c);
+    add_shared_and_started(s);
     TCase *who = tcase_create("who");
     tcase_set_timeout(who, 60);
     tcase_add_test(who, a_task_is_its_callers_from_the_start);
