@@ -16,6 +16,8 @@
 #include "json/pytext.h"
 #include "json/str.h"
 
+#include "support/main.h"
+
 #include <check.h>
 #include <locale.h>
 #include <math.h>
@@ -553,17 +555,17 @@ int main(void)
     tcase_add_loop_test(text, writes_as_python_does, 0, N_OF(python));
     tcase_add_test(text, knows_the_items);
     tcase_add_test(text, floats_whatever_the_locale);
-    tcase_add_test(text, floats_of_thousands_of_digits);
-    tcase_add_test(text, floats_are_shortest);
-    tcase_add_test(text, finds_keys_again_among_many);
     tcase_add_test(text, keys_again_in_every_level);
     tcase_add_loop_test(text, portable_keeps_the_rest, 0, N_OF(portable));
     tcase_add_loop_test(text, strict_is_what_jansson_loads, 0, N_OF(strict));
     tcase_add_test(text, writing_respects_the_room);
     suite_add_tcase(suite, text);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    TCase *large = tcase_create("large");
+    tcase_set_timeout(large, 120);
+    tcase_set_tags(large, "native"); /* minutes under valgrind */
+    tcase_add_test(large, floats_are_shortest);
+    tcase_add_test(large, finds_keys_again_among_many);
+    tcase_add_test(large, floats_of_thousands_of_digits);
+    suite_add_tcase(suite, large);
+    return rqt_main(suite);
 }

@@ -9,6 +9,8 @@
 #include "base/buf.h"
 #include "preview/bpe_split.h"
 
+#include "support/main.h"
+
 #include <refq/preview.h>
 
 #include <check.h>
@@ -713,12 +715,10 @@ int main(void)
     suite_add_tcase(suite, golden);
     TCase *preview = tcase_create("preview");
     tcase_set_timeout(preview, 120);
-    tcase_add_test(preview, pages_are_lossless);
     tcase_add_test(preview, pages_of_what_is_empty);
     tcase_add_test(preview, pages_of_scalars);
     tcase_add_test(preview, pages_have_twenty_items_if_not_told);
     tcase_add_test(preview, truncate_knows_no_pages);
-    tcase_add_test(preview, pages_of_a_large_value);
     tcase_add_test(preview, previews_are_portable);
     tcase_add_test(preview, cuts_between_characters);
     tcase_add_test(preview, refuses_senseless_options);
@@ -729,13 +729,15 @@ int main(void)
     TCase *bpe = tcase_create("bpe");
     tcase_set_timeout(bpe, 120);
     tcase_add_test(bpe, splits_like_tiktoken);
-    tcase_add_test(bpe, counts_tokens);
-    tcase_add_test(bpe, refuses_bad_rank_files);
-    tcase_add_test(bpe, threads_share_a_tokenizer);
     suite_add_tcase(suite, bpe);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    TCase *large = tcase_create("large");
+    tcase_set_timeout(large, 120);
+    tcase_set_tags(large, "native"); /* minutes under valgrind */
+    tcase_add_test(large, pages_of_a_large_value);
+    tcase_add_test(large, counts_tokens);
+    tcase_add_test(large, threads_share_a_tokenizer);
+    tcase_add_test(large, refuses_bad_rank_files);
+    tcase_add_test(large, pages_are_lossless);
+    suite_add_tcase(suite, large);
+    return rqt_main(suite);
 }

@@ -789,19 +789,23 @@ int main(void)
     tcase_add_test(tc, a_document_that_is_wrong);
     tcase_add_test(tc, options_that_are_wrong);
     tcase_add_test(tc, formats_when_asked);
-    tcase_add_loop_test(tc, hostile, 0, (int)N_OF(hostile_cases));
-    tcase_add_test(tc, a_ref_bomb);
-    tcase_add_test(tc, a_bomb_of_reasons);
-    tcase_add_test(tc, a_quadratic_pattern);
-    tcase_add_test(tc, many_unique_items);
-    tcase_add_test(tc, schemas_that_are_too_large);
-    tcase_add_test(tc, long_pattern);
     tcase_add_test(tc, values_that_are_too_deep);
     tcase_add_loop_test(tc, multiples, 0, (int)N_OF(multiple_cases));
     tcase_add_loop_test(tc, uris, 0, (int)N_OF(uri_cases));
     tcase_add_loop_test(tc, patterns, 0, (int)N_OF(pattern_cases));
-    tcase_add_test(tc, many_threads);
     Suite *suite = suite_create("ut_schema");
     suite_add_tcase(suite, tc);
+    TCase *large = tcase_create("large");
+    tcase_set_timeout(large, 60);
+    tcase_set_tags(large, "native"); /* bounded in steps, which valgrind makes minutes of */
+    tcase_add_loop_test(large, hostile, 0, (int)N_OF(hostile_cases));
+    tcase_add_test(large, a_ref_bomb);
+    tcase_add_test(large, a_bomb_of_reasons);
+    tcase_add_test(large, a_quadratic_pattern);
+    tcase_add_test(large, many_unique_items);
+    tcase_add_test(large, schemas_that_are_too_large);
+    tcase_add_test(large, long_pattern);
+    tcase_add_test(large, many_threads);
+    suite_add_tcase(suite, large);
     return rqt_main(suite);
 }
