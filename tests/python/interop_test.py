@@ -11,6 +11,7 @@ import pytest
 from mcp_refcache import AccessPolicy, DefaultActor, Permission, RefCache
 from mcp_refcache.access.checker import PermissionDenied
 from mcp_refcache.backends.redis import RedisBackend
+from mcp_refcache.backends.sqlite import SQLiteBackend
 
 VALUES = 10000  # each way
 SEED = int(os.environ.get('REFQ_SEED', '1'))
@@ -138,6 +139,27 @@ def raw_of(own_fleet):
     client = redis.Redis.from_url(own_fleet.url, decode_responses=True)
     yield lambda ref_id: json.loads(client.get(f'mcp-refcache:entry:{ref_id}'))
     client.close()
+
+
+# --- A file for both ----------------------------------------------------------------------------------------------------
+
+def test_a_sqlite_file_is_shared_too(tmp_path):
+    path = tmp_path / 'cache.db'
+    cache = RefCache(name='py', backend=SQLiteBackend(path), default_ttl=3600)
+    tool = Tool(f'sqlite:{path}')
+    dice = random.Random(SEED + 3)
+    try:
+        for number in range(500):
+            written = value(dice)
+            here = tool.must('set', value=json.dumps(written), namespace='org:x')['ref_id']
+            there = cache.set(f'k{number}', written, policy=AccessPolicy(owner='user:alice')).ref_id
+            assert same(cache.resolve(here), written), (number, written)
+            assert same(json.loads(tool.must('resolve', ref_id=there)['value']), written), (number, written)
+        assert len(tool.must('list', all=True)['refs']) == 1000
+        assert cache.clear('org:x') == 500
+        assert tool.must('clear', all=True, actor='user:alice')['removed'] == 500
+    finally:
+        tool.close()
 
 
 # --- Policies ---------------------------------------------------------------------------------------------------------
