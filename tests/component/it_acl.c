@@ -290,16 +290,16 @@ START_TEST(a_client_can_use_the_cache)
     be("refq-client");
     (void)expect(RQT_REFQ("call", "echo", "-q", "docs", "--async-timeout", "20s"), 0);
     (void)expect(RQT_REFQ("call", "big", "-q", "docs", "--async-timeout", "20s"), 0);
-    const char *const set[] = {"cache", "set", "--name", "docs", "--value", "[1,2]", NULL};
+    const char *const set[] = {"cache", "set", "--queue", "docs", "--value", "[1,2]", NULL};
     (void)snprintf(ref, sizeof ref, "%.21s", expect(rqt_refq(set), 0));
     (void)expect(RQT_REFQ("get", ref), 0);
     (void)expect(RQT_REFQ("get", ref, "--page", "1", "-o", "json"), 0);
-    const char *listed = expect(RQT_REFQ("cache", "ls", "--name", "docs"), 0);
+    const char *listed = expect(RQT_REFQ("cache", "ls", "--queue", "docs"), 0);
     ck_assert_msg(strstr(listed, ref) != NULL, "%s", listed);
     (void)expect(RQT_REFQ("cache", "stat"), 0);
     (void)expect(RQT_REFQ("cache", "rm", ref, "--as", "user:bob"), 0);
     const char *cleared =
-        expect(RQT_REFQ("cache", "clear", "--name", "docs", "--as", "user:bob", "--yes"), 0);
+        expect(RQT_REFQ("cache", "clear", "--queue", "docs", "--as", "user:bob", "--yes"), 0);
     ck_assert_str_eq(cleared, "removed 2 entries\n");
     rqt_fleet_stop(worker);
     expect_no_refusals();
