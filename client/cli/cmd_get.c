@@ -20,6 +20,7 @@
 #include <string.h>
 
 struct get_options {
+    bool full;
     bool preview;
     cli_number page;
     cli_number page_size;
@@ -33,6 +34,8 @@ struct get_options {
 #define AT(field) offsetof(struct get_options, field)
 
 static const cli_option options[] = {
+    {"full", 0, CLI_NO_VALUE, NULL, AT(full), cli_read_flag,
+     "print the whole value: the default, said aloud"},
     {"preview", 0, CLI_NO_VALUE, NULL, AT(preview), cli_read_flag,
      "print a preview of a value that is large"},
     {"page", 0, CLI_VALUE, "N", AT(page), cli_read_count, "print this page of it, from 1"},
@@ -149,6 +152,10 @@ static int run(const cli_common *common, const void *given, int argc, char **arg
     if (opt->entry && (wants_preview(opt) || common->json)) {
         return cli_fail_as(EX_USAGE, "get: --entry goes with neither -o json nor what makes a "
                                      "preview");
+    }
+    if (opt->full && wants_preview(opt)) {
+        return cli_fail_as(EX_USAGE, "get: --full is the whole value; it goes without what makes "
+                                     "a preview");
     }
     int code = read_ref(argv[0], name);
     code = code == EX_OK ? cli_cache_open(common, opt->store, name, true, &c) : code;

@@ -141,7 +141,7 @@ def raw_of(own_fleet):
     client.close()
 
 
-# --- A file for both ----------------------------------------------------------------------------------------------------
+# --- A file for both --------------------------------------------------------------------------------------------------
 
 def test_a_sqlite_file_is_shared_too(tmp_path):
     path = tmp_path / 'cache.db'
@@ -154,7 +154,8 @@ def test_a_sqlite_file_is_shared_too(tmp_path):
             here = tool.must('set', value=json.dumps(written), namespace='org:x')['ref_id']
             there = cache.set(f'k{number}', written, policy=AccessPolicy(owner='user:alice')).ref_id
             assert same(cache.resolve(here), written), (number, written)
-            assert same(json.loads(tool.must('resolve', ref_id=there)['value']), written), (number, written)
+            read = json.loads(tool.must('resolve', ref_id=there)['value'])
+            assert same(read, written), (number, written)
         assert len(tool.must('list', all=True)['refs']) == 1000
         assert cache.clear('org:x') == 500
         assert tool.must('clear', all=True, actor='user:alice')['removed'] == 500

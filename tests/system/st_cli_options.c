@@ -158,6 +158,9 @@ static const struct row {
      {"echo", "--key", "k-2", "--args", "{\"key\":1}"}, "\"key\":\"k-2\"", NULL,
      {"echo", "--key", ""}, EX_USAGE, "--key: the value is empty"},
 
+    {"get", "--full",
+     {"%stored", "--full", "-o", "json"}, "\"retrieval_mode\": \"full\"", NULL,
+     {"%stored", "--full", "--page", "1"}, EX_USAGE, "--full is the whole value"},
     {"get", "--preview",
      {"%stored", "--preview", "-o", "json"}, "\"retrieval_mode\": \"preview\"", NULL,
      {"%stored", "--preview=x"}, EX_USAGE, TAKES_NONE},
