@@ -98,7 +98,8 @@ static refq_err submit_one(rqi_mem_queue *q, const refq_spec *spec, rqi_args *ar
     t = shared != NULL ? shared : t;
     bool existed = t != NULL;
     if (existed && shared == NULL && strcmp(t->ref.hex, spec->ref.hex) != 0) {
-        t->call.handed = true; /* who came by its key counts on it, but is no caller */
+        /* who came by its key counts on it, but is no caller */
+        t->call.handed = t->call.handed || !rqi_mem_is_over(t);
     }
     if (!existed) {
         refq_err rc = check_room(q, err);
