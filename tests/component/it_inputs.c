@@ -17,7 +17,7 @@
 #include <string.h>
 
 #define OTHER    "pages"
-#define BUDGET   10000
+#define BUDGET   20000
 #define REF_TEXT (REFQ_STORE_ID_MAX + 1)
 #define SECRET   "the-secret-of-alice"
 

@@ -20,7 +20,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define AT_ONCE      64 /* references of an attempt that are looked up at a time */
+#define AT_ONCE      64   /* references of an attempt that are looked up at a time */
+#define BYTES_A_MS   1000 /* a slower connection than this is taken for a broken one */
 #define ENTRY_PREFIX "mcp-refcache:entry:"
 #define ENTRY_KEY    (sizeof ENTRY_PREFIX + RQI_REFERENCE_MAX)
 
@@ -28,6 +29,7 @@ struct rqi_inputs {
     rqi_resolver *resolver;
     void (*ready)(rqi_attempt *a);
     unsigned looks;    /* references that are being looked up */
+    int64_t fetching;  /* bytes asked for: what is asked next comes behind them */
     refq_error broken; /* why Redis could not be asked; code REFQ_OK = it could */
     int64_t now_ms;    /* for the thread of the pool */
     refq_err rc;       /* from it: whether the arguments could be put to use */
@@ -62,6 +64,13 @@ static rqi_cmd *command(const struct look *look, const char *name)
     return cmd;
 }
 
+/* Large values take their time; one that were given up half-way would be asked for again for ever.
+ */
+static int64_t patience(const struct look *look)
+{
+    return RQI_TIMEOUT_MS + look->a->inputs->fetching / BYTES_A_MS;
+}
+
 /* About the entry; the key has to last until it is sent. */
 static void send_for_entry(struct look *look, const char *name, rqi_reply_cb cb)
 {
@@ -69,7 +78,7 @@ static void send_for_entry(struct look *look, const char *name, rqi_reply_cb cb)
     rqi_cmd *cmd = command(look, name);
     (void)snprintf(key, sizeof key, "%s%s", ENTRY_PREFIX, look->ref_id);
     rqi_cmd_adds(cmd, key);
-    rqi_conn_send(look->a->line->worker->conn, cmd, 0, cb, look);
+    rqi_conn_send(look->a->line->worker->conn, cmd, patience(look), cb, look);
 }
 
 static void look_over(struct look *look)
@@ -119,7 +128,7 @@ static void ask_queue(struct look *look)
     rqi_cmd *cmd = command(look, "SISMEMBER");
     rqi_cmd_adds(cmd, rqi_key_queues(look->a->line->worker->prefix, key));
     rqi_cmd_adds(cmd, name);
-    rqi_conn_send(look->a->line->worker->conn, cmd, 0, on_queue, look);
+    rqi_conn_send(look->a->line->worker->conn, cmd, patience(look), on_queue, look);
 }
 
 static void ask_entry_size(struct look *look);
@@ -183,7 +192,7 @@ static void ask_task(struct look *look)
     for (size_t i = 0; i < FIELDS; i++) {
         rqi_cmd_adds(cmd, fields[i]);
     }
-    rqi_conn_send(look->a->line->worker->conn, cmd, 0, on_task, look);
+    rqi_conn_send(look->a->line->worker->conn, cmd, patience(look), on_task, look);
 }
 
 static void on_entry(void *arg, const refq_error *err, const redisReply *reply)
@@ -212,10 +221,12 @@ static void on_entry_size(void *arg, const refq_error *err, const redisReply *re
         ask_task(look);
         return;
     }
-    if (!rqi_resolver_reserve(look->a->inputs->resolver, look->i, (size_t)reply->integer)) {
+    struct rqi_inputs *in = look->a->inputs;
+    if (!rqi_resolver_reserve(in->resolver, look->i, (size_t)reply->integer)) {
         look_over(look);
         return;
     }
+    in->fetching += reply->integer;
     send_for_entry(look, "GET", on_entry);
 }
 
@@ -348,7 +359,7 @@ static void go_on(rqi_attempt *a)
     }
     if (!is_wanted(a)) {
         rqi_fetch_end(a, "the inputs", NULL);
-    } else if (in->broken.code != REFQ_OK) {
+    } else if (in->broken.code != REFQ_OK && state != RQI_RESOLVE_FAILED) {
         mend(a);
     } else if (state == RQI_RESOLVE_WORK) {
         start_work(a);
