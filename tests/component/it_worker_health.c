@@ -69,7 +69,8 @@ static void start(refq_run_mode mode)
     rqt_handlers_add(set, (refq_task_def){.name = "gated"}, mode, wait_for_gate, NULL);
     rqt_handlers_add(set, (refq_task_def){.name = "deaf"}, mode, wait_on, NULL);
     rqt_handlers_add(set, (refq_task_def){.name = "fail"}, mode, refuse, NULL);
-    rqt_inworker_make((refq_worker_options){.concurrency = 3, .on_state = note_state});
+    rqt_inworker_make(
+        (refq_worker_options){.concurrency = 3, .on_state = note_state, .lease_ms = 1000});
     rqt_inworker_serve(RQT_QUEUE, set);
 }
 
