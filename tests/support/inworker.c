@@ -8,13 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* With a sanitizer, and others beside it, a worker may be late for its beats by more than a second:
- * its tasks would be taken from it in the middle of a test. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-enum { LEASE_MS = 4000 };
-#else
 enum { LEASE_MS = 1000 };
-#endif
 
 static struct {
     refq_worker *worker;
