@@ -5,8 +5,8 @@
 
 #include <refq/refq.h>
 
-/* Makes a worker on the fixture's server; zero numbers mean the test's defaults: a lease of 1 s (4
- * s with a sanitizer) and 4 slots. */
+/* Makes a worker on the fixture's server; zero numbers mean the test's defaults: a lease of 1 s and
+ * 4 slots. */
 void rqt_inworker_make(refq_worker_options o);
 
 /* Has it serve a queue. Takes the reference. */
