@@ -304,13 +304,14 @@ END_TEST
 START_TEST(a_value_that_is_too_large_is_refused)
 {
     enum { LEN = 129 * 1024 * 1024 };
-    ref r;
+    ref r = {"untouched"};
     refq_error err = {0};
     char *text = long_text(LEN);
     begin(MEMORY);
     refq_cache_value v = {.struct_size = sizeof v, .json = text, .len = LEN};
     ck_assert_int_eq(refq_cache_set(cache, &v, NULL, r.text, &err), REFQ_ERR_LIMIT);
     ck_assert(err.text[0] != '\0');
+    ck_assert_str_eq(r.text, "untouched");
     free(text);
     end();
 }

@@ -66,11 +66,15 @@ static refq_err store(const refq_cache *cache, refq_bytes text, int64_t ttl_ms,
                       char ret_ref_id[REFQ_STORE_ID_MAX + 1], refq_error *err)
 {
     char hex[2 * REF_BYTES + 1];
+    char ref_id[REFQ_STORE_ID_MAX + 1];
     refq_err rc = REFQ_ERR_CONFLICT;
     for (int tries = 0; rc == REFQ_ERR_CONFLICT && tries < 3; tries++) {
         rqi_rand_hex(hex, REF_BYTES);
-        (void)snprintf(ret_ref_id, REFQ_STORE_ID_MAX + 1, "%s:%s", cache->name, hex);
-        rc = refq_store_set(cache->store, ret_ref_id, text, ttl_ms, REFQ_STORE_IF_ABSENT, err);
+        (void)snprintf(ref_id, sizeof ref_id, "%s:%s", cache->name, hex);
+        rc = refq_store_set(cache->store, ref_id, text, ttl_ms, REFQ_STORE_IF_ABSENT, err);
+    }
+    if (rc == REFQ_OK) {
+        memcpy(ret_ref_id, ref_id, sizeof ref_id);
     }
     return rc;
 }
