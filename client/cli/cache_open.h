@@ -29,6 +29,42 @@ typedef struct cli_who {
     }
 
 /* The same for the const char * that names the store. */
+/* Which entries are meant. */
+typedef struct cli_which {
+    const char *name; /* of the cache; NULL = the default */
+    const char *space;
+    bool children;
+    bool all_caches;
+} cli_which;
+
+/* The rows of a command that takes one. */
+#define CLI_WHICH_ROWS(options, which)                                                           \
+    {"queue",                                                                                    \
+     'q',                                                                                        \
+     CLI_VALUE,                                                                                  \
+     "Q",                                                                                        \
+     offsetof(options, which.name),                                                              \
+     cli_read_text,                                                                              \
+     "of the cache: a queue's, or any (default: REFQ_QUEUE, else \"default\")"},                 \
+        {"namespace",                                                                            \
+         0,                                                                                      \
+         CLI_VALUE,                                                                              \
+         "N",                                                                                    \
+         offsetof(options, which.space),                                                         \
+         cli_read_space,                                                                         \
+         "only this one (default: all)"},                                                        \
+        {"children",                                                                             \
+         0,                                                                                      \
+         CLI_NO_VALUE,                                                                           \
+         NULL,                                                                                   \
+         offsetof(options, which.children),                                                      \
+         cli_read_flag,                                                                          \
+         "and those that begin with N and a colon"},                                             \
+    {                                                                                            \
+        "all-caches", 0, CLI_NO_VALUE, NULL, offsetof(options, which.all_caches), cli_read_flag, \
+            "also of other caches on the same store"                                             \
+    }
+
 #define CLI_STORE_ROW(options, store)                                            \
     {                                                                            \
         "store", 0, CLI_VALUE, "URL", offsetof(options, store), cli_read_text,   \

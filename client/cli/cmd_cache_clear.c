@@ -8,10 +8,7 @@
 #include "out.h"
 
 struct clear_options {
-    const char *name;
-    const char *space;
-    bool children;
-    bool all_caches;
+    cli_which which;
     bool yes;
     cli_who who;
     const char *store;
@@ -20,13 +17,7 @@ struct clear_options {
 #define AT(field) offsetof(struct clear_options, field)
 
 static const cli_option options[] = {
-    {"queue", 'q', CLI_VALUE, "Q", AT(name), cli_read_text,
-     "of the cache: a queue's, or any (default: REFQ_QUEUE, else \"default\")"},
-    {"namespace", 0, CLI_VALUE, "N", AT(space), cli_read_space, "only this one (default: all)"},
-    {"children", 0, CLI_NO_VALUE, NULL, AT(children), cli_read_flag,
-     "and those that begin with N and a colon"},
-    {"all-caches", 0, CLI_NO_VALUE, NULL, AT(all_caches), cli_read_flag,
-     "also of other caches on the same store"},
+    CLI_WHICH_ROWS(struct clear_options, which),
     {"yes", 'y', CLI_NO_VALUE, NULL, AT(yes), cli_read_flag, "do not ask"},
     CLI_WHO_ROWS(struct clear_options, who),
     CLI_STORE_ROW(struct clear_options, store),
@@ -59,14 +50,14 @@ static int confirm(const struct clear_options *opt, const char *name)
     char who[REFQ_ACCESS_NAME_MAX + 1];
     refq_actor actor = cli_who_actor(&opt->who);
     rqi_buf space = {0};
-    if (opt->space != NULL) {
-        rqi_buf_addf(&space, " in namespace %s%s", opt->space,
-                     opt->children ? " and those under it" : "");
+    if (opt->which.space != NULL) {
+        rqi_buf_addf(&space, " in namespace %s%s", opt->which.space,
+                     opt->which.children ? " and those under it" : "");
     }
     (void)refq_actor_format(&actor, who, sizeof who);
     int code = cli_confirm(opt->yes, "remove all values of %s%s%s that %s may remove?",
-                           opt->all_caches ? "all caches" : "cache ", opt->all_caches ? "" : name,
-                           rqi_buf_str(&space), who);
+                           opt->which.all_caches ? "all caches" : "cache ",
+                           opt->which.all_caches ? "" : name, rqi_buf_str(&space), who);
     rqi_buf_done(&space);
     return code;
 }
@@ -77,9 +68,9 @@ static int clear(const cli_common *common, const struct clear_options *opt, cons
     refq_cache_cleared done = {0};
     refq_actor actor = cli_who_actor(&opt->who);
     refq_cache_clear_query query = {.struct_size = sizeof query,
-                                    .namespace_name = opt->space,
-                                    .children = opt->children,
-                                    .all_caches = opt->all_caches};
+                                    .namespace_name = opt->which.space,
+                                    .children = opt->which.children,
+                                    .all_caches = opt->which.all_caches};
     refq_err rc = refq_cache_clear(c->cache, &query, &actor, &done, &err);
     int code = rc == REFQ_OK || done.removed > 0 ? show(common, &done) : EX_OK;
     return rc == REFQ_OK ? code : cli_fail(&err);
@@ -92,10 +83,10 @@ static int run(const cli_common *common, const void *given, int argc, char **arg
     const struct clear_options *opt = given;
     const char *name = NULL;
     cli_cache c = {0};
-    if (opt->children && opt->space == NULL) {
+    if (opt->which.children && opt->which.space == NULL) {
         return cli_fail_as(EX_USAGE, "cache clear: --children needs --namespace");
     }
-    int code = cli_cache_pick(opt->name, &name);
+    int code = cli_cache_pick(opt->which.name, &name);
     code = code == EX_OK ? confirm(opt, name) : code;
     code = code == EX_OK ? cli_cache_open(common, opt->store, name, false, &c) : code;
     code = code == EX_OK ? clear(common, opt, &c) : code;

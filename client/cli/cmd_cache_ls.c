@@ -25,10 +25,7 @@
 #define PAGE_MAX      200
 
 struct ls_options {
-    const char *name;
-    const char *space;
-    bool children;
-    bool all_caches;
+    cli_which which;
     cli_number limit;
     const char *cursor;
     bool all;
@@ -39,13 +36,7 @@ struct ls_options {
 #define AT(field) offsetof(struct ls_options, field)
 
 static const cli_option options[] = {
-    {"queue", 'q', CLI_VALUE, "Q", AT(name), cli_read_text,
-     "of the cache: a queue's, or any (default: REFQ_QUEUE, else \"default\")"},
-    {"namespace", 0, CLI_VALUE, "N", AT(space), cli_read_space, "only this one (default: all)"},
-    {"children", 0, CLI_NO_VALUE, NULL, AT(children), cli_read_flag,
-     "and those that begin with N and a colon"},
-    {"all-caches", 0, CLI_NO_VALUE, NULL, AT(all_caches), cli_read_flag,
-     "also of other caches on the same store"},
+    CLI_WHICH_ROWS(struct ls_options, which),
     {"limit", 'n', CLI_VALUE, "N", AT(limit), cli_read_page,
      "about so many, 1 to 1000 (default: 50)"},
     {"cursor", 0, CLI_VALUE, "C", AT(cursor), cli_read_text,
@@ -259,7 +250,7 @@ static int check(const struct ls_options *opt)
     if (opt->all && (opt->cursor != NULL || opt->limit.given)) {
         return cli_fail_as(EX_USAGE, "cache ls: --all goes with neither --cursor nor --limit");
     }
-    if (opt->children && opt->space == NULL) {
+    if (opt->which.children && opt->which.space == NULL) {
         return cli_fail_as(EX_USAGE, "cache ls: --children needs --namespace");
     }
     return EX_OK;
@@ -270,9 +261,9 @@ static struct pages pages_of(const struct ls_options *opt)
     bool from_start = opt->cursor == NULL || strcmp(opt->cursor, "start") == 0;
     return (struct pages){
         .query = {.struct_size = sizeof(refq_cache_list_query),
-                  .namespace_name = opt->space,
-                  .children = opt->children,
-                  .all_caches = opt->all_caches,
+                  .namespace_name = opt->which.space,
+                  .children = opt->which.children,
+                  .all_caches = opt->which.all_caches,
                   .cursor = from_start ? NULL : opt->cursor},
         .actor = cli_who_actor(&opt->who),
         .limit = opt->all           ? 0
@@ -290,7 +281,7 @@ static int run(const cli_common *common, const void *given, int argc, char **arg
     cli_cache c = {0};
     struct pages p = pages_of(opt);
     int code = check(opt);
-    code = code == EX_OK ? cli_cache_pick(opt->name, &name) : code;
+    code = code == EX_OK ? cli_cache_pick(opt->which.name, &name) : code;
     code = code == EX_OK ? cli_cache_open(common, opt->store, name, false, &c) : code;
     p.cache = c.cache;
     if (code == EX_OK && !common->json) {
