@@ -32,6 +32,7 @@ static void setup(void)
 static void teardown(void)
 {
     rqi_executor_free(executor);
+    executor = NULL; /* some tests make none */
     refq_handlers_unref(handlers);
     event_base_free(base);
     (void)unlink(log_path);
