@@ -9,6 +9,7 @@
 #include "support/fake_redis.h"
 #include "support/fleet.h"
 #include "support/main.h"
+#include "support/pace.h"
 #include "support/proc.h"
 #include "support/redis_fixture.h"
 #include "support/wait.h"
@@ -250,7 +251,7 @@ START_TEST(each_user_can_do_its_work)
     static const char *const ends[] = {"complete", "failed", "failed", "complete"};
     char refs[N_OF(names)][64];
     char slow[64];
-    const char *options[] = {"--lease", "1s", "--concurrency", "2", NULL};
+    const char *options[] = {"--lease", RQT_LEASE, "--concurrency", "2", NULL};
     be("refq-worker");
     const char *config = rqt_file("acl.yaml", tasks, 0);
     (void)rqt_fleet_add(config, options);

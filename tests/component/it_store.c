@@ -799,12 +799,22 @@ static void add_redis(Suite *s)
     tcase_add_test(tc, prefixes_keep_stores_apart);
     tcase_add_test(tc, keys_of_others_harm_no_list);
     tcase_add_test(tc, a_text_too_large_to_read_is_refused);
-    tcase_add_test(tc, many_large_ones_are_too_much_at_once);
     tcase_add_test(tc, a_full_redis_says_so);
     tcase_add_test(tc, ten_processes_make_five_hundred_in_sqlite);
     tcase_add_test(tc, ten_processes_make_five_hundred_in_redis);
-    tcase_add_test(tc, a_hundred_megabytes_go_through);
     tcase_add_test(tc, redis_may_come_back); /* the last: the new server ends with its test */
+    suite_add_tcase(s, tc);
+}
+
+static void add_bulk(Suite *s)
+{
+    TCase *tc = tcase_create("bulk");
+    tcase_set_timeout(tc, 120);
+    tcase_set_tags(tc, "bulk");
+    tcase_add_checked_fixture(tc, make_folder, remove_folder);
+    tcase_add_checked_fixture(tc, rqt_redis_clean, NULL);
+    tcase_add_test(tc, many_large_ones_are_too_much_at_once);
+    tcase_add_test(tc, a_hundred_megabytes_go_through);
     suite_add_tcase(s, tc);
 }
 
@@ -813,6 +823,7 @@ int main(void)
     Suite *s = suite_create("it_store");
     add_plain(s);
     add_files(s);
+    add_bulk(s);
     add_redis(s);
     (void)signal(SIGPIPE, SIG_IGN);
     return rqt_main_redis(s, NULL);

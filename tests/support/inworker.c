@@ -8,7 +8,9 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { LEASE_MS = 1000 };
+/* A lease that a busy machine can keep, and beats as often as if it were short: what a beat brings
+ * is waited for. */
+enum { LEASE_MS = 5000, BEAT_MS = 200 };
 
 static struct {
     refq_worker *worker;
@@ -58,6 +60,7 @@ void rqt_inworker_make(refq_worker_options o)
     o.struct_size = sizeof o;
     o.redis = rqt_redis_url();
     o.concurrency = o.concurrency != 0 ? o.concurrency : 4;
+    o.beat_ms = o.lease_ms == 0 && o.beat_ms == 0 ? BEAT_MS : o.beat_ms;
     o.lease_ms = o.lease_ms != 0 ? o.lease_ms : LEASE_MS;
     o.log = (refq_logger){.fn = keep_line, .level = REFQ_LOG_INFO};
     log_len = 0;

@@ -5,7 +5,7 @@
 
 #include <refq/refq.h>
 
-/* Makes a worker on the fixture's server; zero numbers mean the test's defaults: a lease of 1 s and
+/* Makes a worker on the fixture's server; zero numbers mean the test's defaults: a lease of 5 s,
  * 4 slots. */
 void rqt_inworker_make(refq_worker_options o);
 

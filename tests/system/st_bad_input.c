@@ -10,6 +10,7 @@
 #include "support/fake_redis.h"
 #include "support/fleet.h"
 #include "support/main.h"
+#include "support/pace.h"
 #include "support/proc.h"
 #include "support/redis_fixture.h"
 #include "support/tasks.h"
@@ -85,7 +86,7 @@ static const char *ref_text(const refq_ref *ref)
     return refq_ref_format(ref, text[next++ % 4]);
 }
 
-static const char *const quick[] = {"--lease", "1s",      "--beat", "200ms", "--concurrency",
+static const char *const quick[] = {"--lease", RQT_LEASE, "--beat", RQT_BEAT, "--concurrency",
                                     "4",       "--grace", "2s",     NULL};
 
 static const char echo_yaml[] = "queue: docs\n"

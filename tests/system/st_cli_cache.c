@@ -8,6 +8,7 @@
 #include "support/cli.h"
 #include "support/fleet.h"
 #include "support/main.h"
+#include "support/pace.h"
 #include "support/redis_fixture.h"
 #include "support/tasks.h"
 #include "support/wait.h"
@@ -46,8 +47,8 @@ static const char deep_sh[] = "#!/bin/sh\n"
                               "printf '[%.0s' $(seq 1024)\n"
                               "printf ']%.0s' $(seq 1024)\n";
 
-static const char *const quick[] = {"--lease",       "1s", "--beat", "200ms", "--grace", "1s",
-                                    "--concurrency", "2",  NULL};
+static const char *const quick[] = {"--lease", RQT_LEASE,       "--beat", RQT_BEAT, "--grace",
+                                    RQT_GRACE, "--concurrency", "2",      NULL};
 
 static void setup(void)
 {
@@ -332,7 +333,7 @@ static const char *large_file(size_t mib)
 }
 
 /* With a sanitizer it would take longer than a command may. */
-#if defined(__SANITIZE_ADDRESS__)
+#if RQT_SANITIZED
 #define LARGE_MIB 20
 #define LARGE     "20.0 MiB"
 #else

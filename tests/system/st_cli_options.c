@@ -10,6 +10,7 @@
 #include "support/cli.h"
 #include "support/fleet.h"
 #include "support/main.h"
+#include "support/pace.h"
 #include "support/redis_fixture.h"
 #include "support/tasks.h"
 
@@ -490,7 +491,8 @@ static const char tasks_yaml[] =
 static const char lines[] = "{\"task\":\"echo\",\"args\":{\"n\":1}}\n"
                             "{\"task\":\"echo\",\"args\":{\"n\":2}}\n";
 
-static const char *const quick[] = {"--lease", "1s", "--beat", "200ms", "--grace", "2s", NULL};
+static const char *const quick[] = {"--lease", RQT_LEASE, "--beat", RQT_BEAT,
+                                    "--grace", "2s",      NULL};
 
 static char file[256];
 static char lines_file[256];

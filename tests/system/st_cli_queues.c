@@ -6,6 +6,7 @@
 #include "support/cli.h"
 #include "support/fleet.h"
 #include "support/main.h"
+#include "support/pace.h"
 #include "support/redis_fixture.h"
 #include "support/tasks.h"
 #include "support/wait.h"
@@ -29,7 +30,8 @@ static const char ask_sh[] = "#!/bin/sh\n"
                              "read -r line <&3\n"
                              "echo \"$line\"\n";
 
-static const char *const quick[] = {"--lease", "1s", "--beat", "200ms", "--grace", "2s", NULL};
+static const char *const quick[] = {"--lease", RQT_LEASE, "--beat", RQT_BEAT,
+                                    "--grace", "2s",      NULL};
 
 static pid_t worker;
 

@@ -6,6 +6,7 @@
 #include "support/cli.h"
 #include "support/fleet.h"
 #include "support/main.h"
+#include "support/pace.h"
 #include "support/redis_fixture.h"
 #include "support/tasks.h"
 #include "support/wait.h"
@@ -31,7 +32,8 @@ static const char tasks_yaml[] =
 
 #define FULL_ERROR "a long story about why this went wrong that the record cannot hold"
 
-static const char *const quick[] = {"--lease", "1s", "--beat", "200ms", "--grace", "2s", NULL};
+static const char *const quick[] = {"--lease", RQT_LEASE, "--beat", RQT_BEAT,
+                                    "--grace", "2s",      NULL};
 
 static void setup(void)
 {

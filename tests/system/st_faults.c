@@ -9,6 +9,7 @@
  */
 #include "support/fleet.h"
 #include "support/main.h"
+#include "support/pace.h"
 #include "support/proc.h"
 #include "support/proxy.h"
 #include "support/redis_fixture.h"
@@ -22,15 +23,15 @@
 #include <string.h>
 #include <unistd.h>
 
-#define LEASE_MS   1000
+#define LEASE_MS   RQT_LEASE_MS
 #define RECOVER_MS (LEASE_MS + 5000)
 
-static const char *const one_slot[] = {"--lease", "1s",      "--beat", "200ms", "--concurrency",
-                                       "1",       "--grace", "1s",     NULL};
-static const char *const few_slots[] = {"--lease", "1s",      "--beat", "200ms", "--concurrency",
-                                        "4",       "--grace", "1s",     NULL};
-static const char *const many_slots[] = {"--lease", "1s",      "--beat", "200ms", "--concurrency",
-                                         "50",      "--grace", "1s",     NULL};
+static const char *const one_slot[] = {"--lease", RQT_LEASE, "--beat",  RQT_BEAT, "--concurrency",
+                                       "1",       "--grace", RQT_GRACE, NULL};
+static const char *const few_slots[] = {"--lease", RQT_LEASE, "--beat",  RQT_BEAT, "--concurrency",
+                                        "4",       "--grace", RQT_GRACE, NULL};
+static const char *const many_slots[] = {"--lease", RQT_LEASE, "--beat",  RQT_BEAT, "--concurrency",
+                                         "50",      "--grace", RQT_GRACE, NULL};
 
 static const char tasks_yaml[] =
     "queue: docs\n"
@@ -90,7 +91,7 @@ static const char *config(void)
                         "while [ \"$REFQ_ATTEMPT\" != 1 ] && [ ! -e open ]; do sleep 0.02; done\n"
                         "echo \"{\\\"attempt\\\":$REFQ_ATTEMPT}\"\n");
     handler("gate.sh", "say start\n"
-                       "while [ ! -e open ]; do sleep 0.02; done\n"
+                       "while [ ! -e open ]; do sleep 0.1; done\n"
                        "say end\n"
                        "echo true\n");
     handler("stubborn.sh", "trap '' TERM\n"
@@ -327,9 +328,9 @@ START_TEST(a_zombies_late_report_is_stale)
 {
     const char *path = config();
     rqt_proxy_start();
-    const char *const through_proxy[] = {"--lease", "1s",      "--beat", "200ms",   "--concurrency",
-                                         "1",       "--grace", "1s",     "--redis", rqt_proxy_url(),
-                                         NULL};
+    const char *const through_proxy[] = {
+        "--lease", RQT_LEASE, "--beat",        RQT_BEAT, "--concurrency", "1", "--grace",
+        RQT_GRACE, "--redis", rqt_proxy_url(), NULL};
     pid_t zombie = rqt_fleet_add(path, through_proxy);
     rqt_proxy_aim(RQT_REPORTS, RQT_HOLD_REQUEST, 1, 1);
     refq_ref ref = rqt_submit((refq_spec){.task = "relay"});
@@ -489,8 +490,8 @@ START_TEST(cancel_while_it_ends)
 {
     /* The worker knows nothing of the cancellation when it reports the result. */
     rqt_proxy_start();
-    const char *const through_proxy[] = {"--lease",       "1s", "--beat", "200ms", "--redis",
-                                         rqt_proxy_url(), NULL};
+    const char *const through_proxy[] = {"--lease", RQT_LEASE,       "--beat", RQT_BEAT,
+                                         "--redis", rqt_proxy_url(), NULL};
     pid_t worker = rqt_fleet_add(config(), through_proxy);
     rqt_proxy_aim(RQT_REPORTS, RQT_HOLD_REQUEST, 1, 1);
     refq_ref ref = rqt_submit((refq_spec){.task = "echo"});

@@ -2,6 +2,7 @@
 /* The worst neighbours: a task that takes its worker with it, workers that do not know a task, ten
  * thousand tasks due at the same moment. Real workers, and a supervisor that starts them again. */
 #include "support/main.h"
+#include "support/pace.h"
 #include "support/proc.h"
 #include "support/redis_fixture.h"
 #include "support/tasks.h"
@@ -12,7 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { WORKERS = 4, LEASE_MS = 1000 };
+enum { WORKERS = 4, LEASE_MS = RQT_LEASE_MS };
 
 static struct {
     pid_t pid;
@@ -20,7 +21,7 @@ static struct {
     int deaths;
 } fleet[WORKERS];
 
-static const char *const options[] = {"--lease", "1s", "--concurrency", "8", NULL};
+static const char *const options[] = {"--lease", RQT_LEASE, "--concurrency", "8", NULL};
 
 static void start_fleet(int n, const char *const *configs)
 {

@@ -750,7 +750,7 @@ static TCase *random_case(void)
 {
     TCase *tc = tcase_create("random");
     tcase_set_timeout(tc, 120);
-    tcase_set_tags(tc, "native"); /* 300000 rounds */
+    tcase_set_tags(tc, "bulk"); /* 300000 rounds */
     tcase_add_test(tc, args_random_damage_to_msgpack);
     tcase_add_test(tc, args_random_damage_to_json);
     tcase_add_test(tc, args_random_reals);

@@ -346,7 +346,7 @@ int main(void)
     tcase_add_test(ends, test_cancel);
     tcase_add_test(ends, test_cancel_before_it_runs);
     TCase *many = rqt_exec_case(suite, "many");
-    tcase_set_tags(many, "native"); /* minutes */
+    tcase_set_tags(many, "bulk"); /* minutes */
     tcase_add_test(many, test_many_at_once);
     tcase_add_test(many, test_many_cancelled_while_queued);
     tcase_add_test(many, test_many_one_after_the_other);

@@ -562,7 +562,7 @@ int main(void)
     suite_add_tcase(suite, text);
     TCase *large = tcase_create("large");
     tcase_set_timeout(large, 120);
-    tcase_set_tags(large, "native"); /* minutes under valgrind */
+    tcase_set_tags(large, "bulk"); /* minutes under valgrind */
     tcase_add_test(large, floats_are_shortest);
     tcase_add_test(large, finds_keys_again_among_many);
     tcase_add_test(large, floats_of_thousands_of_digits);

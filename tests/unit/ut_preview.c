@@ -730,12 +730,16 @@ int main(void)
     tcase_set_timeout(bpe, 120);
     tcase_add_test(bpe, splits_like_tiktoken);
     suite_add_tcase(suite, bpe);
+    TCase *threads = tcase_create("threads");
+    tcase_set_timeout(threads, 120);
+    tcase_set_tags(threads, "native"); /* valgrind runs one at a time */
+    tcase_add_test(threads, threads_share_a_tokenizer);
+    suite_add_tcase(suite, threads);
     TCase *large = tcase_create("large");
     tcase_set_timeout(large, 120);
-    tcase_set_tags(large, "native"); /* minutes under valgrind */
+    tcase_set_tags(large, "bulk"); /* minutes under valgrind */
     tcase_add_test(large, pages_of_a_large_value);
     tcase_add_test(large, counts_tokens);
-    tcase_add_test(large, threads_share_a_tokenizer);
     tcase_add_test(large, refuses_bad_rank_files);
     tcase_add_test(large, pages_are_lossless);
     suite_add_tcase(suite, large);

@@ -797,7 +797,7 @@ int main(void)
     suite_add_tcase(suite, tc);
     TCase *large = tcase_create("large");
     tcase_set_timeout(large, 60);
-    tcase_set_tags(large, "native"); /* bounded in steps, which valgrind makes minutes of */
+    tcase_set_tags(large, "bulk"); /* bounded in steps, which valgrind makes minutes of */
     tcase_add_loop_test(large, hostile, 0, (int)N_OF(hostile_cases));
     tcase_add_test(large, a_ref_bomb);
     tcase_add_test(large, a_bomb_of_reasons);
