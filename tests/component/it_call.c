@@ -565,13 +565,7 @@ static refq_call_id start(refq_call_spec s)
 /* Calls of functions, which all questions about tasks are. */
 static long long questions(void)
 {
-    redisReply *info = rqt_redis("INFO commandstats");
-    const char *at = strstr(info->str, "cmdstat_fcall:calls=");
-    long long n = at != NULL ? strtoll(strchr(at, '=') + 1, NULL, 10) : 0;
-    at = strstr(info->str, "cmdstat_fcall_ro:calls=");
-    n += at != NULL ? strtoll(strchr(at, '=') + 1, NULL, 10) : 0;
-    freeReplyObject(info);
-    return n;
+    return rqt_redis_calls("fcall") + rqt_redis_calls("fcall_ro");
 }
 
 /* Some beats of the worker long. */
@@ -706,6 +700,26 @@ START_TEST(calls_end_with_those_who_asked)
     calls = NULL;
     ck_assert_int_eq(atomic_load(&answered), 10);
     end();
+}
+END_TEST
+
+START_TEST(nobody_waits_for_those_who_left)
+{
+    begin();
+    refq_call_spec s = {.task = "slow",
+                        .args = "{\"shared\": 1}",
+                        .has_async_timeout = 1,
+                        .async_timeout_ms = 600000};
+    refq_call_id first = start(s);
+    json_decref(CALL(.task = "slow", .args = "{\"shared\": 1}", AT_ONCE)); /* holds the task */
+    abandon(first);
+    int64_t before = rqt_now_ms();
+    refq_calls_free(calls);
+    calls = NULL;
+    ck_assert_int_lt(rqt_now_ms() - before, 60000);
+    ck_assert_int_eq(atomic_load(&answered), 0);
+    end();
+    ck_assert_int_eq(rqt_redis_int("HGET refq:{" RQT_QUEUE "}:meta complete"), 1);
 }
 END_TEST
 
@@ -1239,6 +1253,7 @@ static void add_shared_and_started(Suite *s)
     tcase_add_test(started, who_was_given_the_reference_keeps_the_task);
     tcase_add_test(started, a_call_whose_task_vanishes_comes_back);
     tcase_add_test(started, calls_end_with_those_who_asked);
+    tcase_add_test(started, nobody_waits_for_those_who_left);
     suite_add_tcase(s, started);
 }
 

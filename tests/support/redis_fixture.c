@@ -252,6 +252,17 @@ void rqt_redis_clean(void)
     rqt_redis_do("CONFIG RESETSTAT");
 }
 
+long long rqt_redis_calls(const char *command)
+{
+    char name[64];
+    int n = snprintf(name, sizeof name, "cmdstat_%s:calls=", command);
+    redisReply *info = rqt_redis("INFO commandstats");
+    const char *at = strstr(info->str, name);
+    long long calls = at != NULL ? strtoll(at + n, NULL, 10) : 0;
+    freeReplyObject(info);
+    return calls;
+}
+
 /* --- Audit ------------------------------------------------------------------------------------ */
 
 static char *read_script(void)

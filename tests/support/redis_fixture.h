@@ -46,6 +46,9 @@ const char *rqt_redis_str(const char *format, ...);
 /* FLUSHALL and CONFIG RESETSTAT; before each test. */
 void rqt_redis_clean(void);
 
+/* How often the server was given a command (in lower case) since then. */
+long long rqt_redis_calls(const char *command);
+
 /* The structure audit and key leak check of one queue: fails the test with what it found. Waits up
  * to two seconds for workers' last words to arrive. */
 void rqt_audit(const char *queue);

@@ -40,8 +40,8 @@ typedef struct refq_calls_options {
 REFQ_API REFQ_MUST_USE refq_err refq_calls_new(const refq_calls_options *options,
                                                refq_calls **ret_calls, refq_error *err);
 
-/* Waits until calls that were started have been answered, or were abandoned and their time is over.
- * No other thread may use it any more. NULL is fine. */
+/* Waits until calls that were started have been answered, but not for abandoned ones. No other thread
+ * may use it any more. NULL is fine. */
 REFQ_API void refq_calls_free(refq_calls *calls);
 
 /* Zero means: what the task's definition says. Borrowed for the call. */
@@ -99,7 +99,7 @@ REFQ_API REFQ_MUST_USE refq_err refq_call_start(refq_calls *calls, const refq_ca
 
 /* Who called has gone away: there will be no callback. The task is cancelled if nobody else waits
  * for it and nobody was given its reference. REFQ_ERR_NOTFOUND when the callback has been called,
- * or is about to be. */
+ * or is about to be. With any other error there is no callback either, but the task may go on. */
 REFQ_API REFQ_MUST_USE refq_err refq_call_abandon(refq_calls *calls, refq_call_id id,
                                                   refq_error *err);
 

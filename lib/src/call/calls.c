@@ -47,6 +47,7 @@ refq_err refq_calls_new(const refq_calls_options *options, refq_calls **ret_call
     (void)pthread_cond_init(&calls->idle, NULL);
     TAILQ_INIT(&calls->waiting);
     TAILQ_INIT(&calls->ready);
+    atomic_init(&calls->refs, 1);
     calls->client = options->client;
     calls->cache = options->cache;
     calls->log = options->log;
@@ -60,16 +61,23 @@ refq_err refq_calls_new(const refq_calls_options *options, refq_calls **ret_call
     return REFQ_OK;
 }
 
-void refq_calls_free(refq_calls *calls)
+void rqi_calls_unref(refq_calls *calls)
 {
-    if (calls == NULL) {
+    if (atomic_fetch_sub(&calls->refs, 1) > 1) {
         return;
     }
-    rqi_calls_settle(calls);
     rqi_definitions_free(calls->definitions);
     free_names(calls->caches);
     (void)pthread_cond_destroy(&calls->idle);
     (void)pthread_cond_destroy(&calls->work);
     (void)pthread_mutex_destroy(&calls->lock);
     free(calls);
+}
+
+void refq_calls_free(refq_calls *calls)
+{
+    if (calls != NULL) {
+        rqi_calls_settle(calls);
+        rqi_calls_unref(calls);
+    }
 }

@@ -9,6 +9,7 @@
 #include <refq/call.h>
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <sys/queue.h>
 
 struct rqi_started;
@@ -21,13 +22,14 @@ struct refq_calls {
     char **caches; /* owned; NULL-terminated; NULL = none */
     rqi_definitions *definitions;
     refq_logger log;
+    atomic_uint refs; /* its owner's, and that of each call whose wait goes on, also if abandoned */
 
     pthread_mutex_t lock; /* guards all below */
     pthread_cond_t work;  /* there is something to answer, or no more will come */
     pthread_cond_t idle;  /* nothing is under way */
     TAILQ_HEAD(rqi_started_list, rqi_started) waiting; /* under way: the client waits for them */
     struct rqi_started_list ready;                     /* to be answered */
-    unsigned under_way;                                /* in either list, or being answered */
+    unsigned under_way;                                /* to be answered */
     refq_call_id last_id;
     pthread_t desks[RQI_DESKS]; /* threads that answer */
     unsigned desks_n;
@@ -63,5 +65,7 @@ void rqi_call_end(rqi_under_way *w);
 
 /* start.c: waits until nothing is under way, and ends the threads. */
 void rqi_calls_settle(refq_calls *calls);
+
+void rqi_calls_unref(refq_calls *calls);
 
 #endif

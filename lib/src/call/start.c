@@ -10,7 +10,11 @@
  *
  *   start --> waiting --(over, or out of patience)--> ready --(desk)--> callback
  *                |
- *                +--(abandoned)--> waiting, without a callback
+ *                +--(abandoned)--> waiting, without a callback --> freed
+ *
+ * A wait cannot be taken back, so that of an abandoned call goes on until its
+ * patience is over. It needs nothing but its own memory and the lock: what the
+ * calls share is freed with the last of these, or with its owner.
  *
  * A call is known to its caller by a number, so that one who abandons it a
  * moment too late meets nothing, rather than something that is gone.
@@ -55,7 +59,7 @@ static void answer(rqi_started *s)
     s->cb(s->arg, rc == REFQ_OK ? NULL : &err, rc == REFQ_OK ? &response : NULL);
 }
 
-/* The next one to be answered, NULL at the end. Abandoned ones are only to be freed. */
+/* The next one to be answered, NULL at the end. */
 static rqi_started *take(refq_calls *calls)
 {
     pthread_mutex_lock(&calls->lock);
@@ -70,19 +74,24 @@ static rqi_started *take(refq_calls *calls)
     return s;
 }
 
+/* With the lock held. */
+static void one_less(refq_calls *calls)
+{
+    calls->under_way--;
+    (void)pthread_cond_broadcast(&calls->idle);
+}
+
 static void *sit(void *arg)
 {
     refq_calls *calls = arg;
     rqi_started *s = NULL;
     while ((s = take(calls)) != NULL) {
-        if (s->cb != NULL) {
-            answer(s);
-        }
+        answer(s);
         free_started(s);
         pthread_mutex_lock(&calls->lock);
-        calls->under_way--;
-        (void)pthread_cond_broadcast(&calls->idle);
+        one_less(calls);
         pthread_mutex_unlock(&calls->lock);
+        rqi_calls_unref(calls);
     }
     return NULL;
 }
@@ -123,10 +132,17 @@ static void on_over(rqi_call *wait)
     rqi_started *s = wait->arg;
     refq_calls *calls = s->calls;
     pthread_mutex_lock(&calls->lock);
+    bool abandoned = s->cb == NULL;
     TAILQ_REMOVE(&calls->waiting, s, link);
-    TAILQ_INSERT_TAIL(&calls->ready, s, link);
-    (void)pthread_cond_signal(&calls->work);
+    if (!abandoned) {
+        TAILQ_INSERT_TAIL(&calls->ready, s, link);
+        (void)pthread_cond_signal(&calls->work);
+    }
     pthread_mutex_unlock(&calls->lock);
+    if (abandoned) {
+        free_started(s);
+        rqi_calls_unref(calls);
+    }
 }
 
 static void on_task(void *arg, const refq_error *err, refq_task *task)
@@ -154,6 +170,7 @@ static refq_err enlist(rqi_started *s, refq_call_id *ret_id, refq_error *err)
         s->id = ++calls->last_id;
         TAILQ_INSERT_TAIL(&calls->waiting, s, link);
         calls->under_way++;
+        (void)atomic_fetch_add(&calls->refs, 1);
         if (ret_id != NULL) {
             *ret_id = s->id;
         }
@@ -212,6 +229,7 @@ refq_err refq_call_abandon(refq_calls *calls, refq_call_id id, refq_error *err)
     {
         if (s->id == id && s->cb != NULL) {
             s->cb = NULL;
+            one_less(calls);
             ref = s->w.submitted.ref;
             as = s->w.as;
             break;
