@@ -26,7 +26,7 @@
 #define READ_SIZE       65536
 
 /* Where `finish` has what we look at: words of its request, elements of its reply. */
-enum { WORD_FUNCTION = 1, WORD_WANT = 5, WORD_REPORTS = 12, ELEMENT_CLAIMED = 5 };
+enum { WORD_KEY = 1, WORD_FUNCTION = 1, WORD_WANT = 5, WORD_REPORTS = 12, ELEMENT_CLAIMED = 5 };
 
 struct side {
     int fd;
@@ -121,8 +121,17 @@ static bool calls(const char *request, size_t len, const char *function)
     return memmem(name, n, function, strlen(function)) != NULL;
 }
 
+static bool is_about_entry(const char *request, size_t len)
+{
+    static const char prefix[] = "mcp-refcache:entry:";
+    return strncmp(text_of(element(request, len, WORD_KEY)), prefix, strlen(prefix)) == 0;
+}
+
 static bool is_aimed_at(const char *request, size_t len)
 {
+    if (proxy.aim == RQT_INPUTS) {
+        return is_about_entry(request, len);
+    }
     if (proxy.aim == RQT_SUBMITS) {
         return calls(request, len, "submit");
     }

@@ -9,7 +9,8 @@
 typedef enum rqt_aim {
     RQT_CLAIMS,  /* calls that only claim; for a lost reply, those that were given tasks */
     RQT_REPORTS, /* calls that report ends of attempts (and claim as well) */
-    RQT_SUBMITS
+    RQT_SUBMITS,
+    RQT_INPUTS /* what a worker asks about entries that its task's arguments refer to */
 } rqt_aim;
 
 typedef enum rqt_fault {

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Connections that break at the worst moment: while a claim, a report or a submission is under way,
- * before the server has seen it or after it has run it. Hundreds of times each; whatever is lost,
- * every task is completed exactly once, and none has to wait for a lease to run out.
+ * Connections that break at the worst moment: while a claim, a report, a submission or a question
+ * about inputs is under way, before the server has seen it or after it has run it. Hundreds of
+ * times each; whatever is lost, every task is completed exactly once, and none has to wait for a
+ * lease to run out.
  */
 #include "support/fleet.h"
 #include "support/main.h"
+#include "support/pace.h"
 #include "support/proc.h"
 #include "support/proxy.h"
 #include "support/redis_fixture.h"
@@ -17,7 +19,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CUTS = 200, WORKERS = 4, TASKS_MAX = 8000, UNDER_WAY = 12, TIME_MS = 60000 };
+enum {
+    CUTS = RQT_SANITIZED ? 60 : 200,
+    INPUT_CUTS = CUTS / 10, /* after each there is a pause of a second */
+    WORKERS = 4,
+    TASKS_MAX = 8000,
+    UNDER_WAY = 12,
+    TIME_MS = 60000
+};
 enum { MEDIUM = 6000, LARGE = 70000 }; /* bytes: more than a claim carries, more than a report */
 
 static const char tasks_yaml[] = "queue: docs\n"
@@ -165,6 +174,96 @@ START_TEST(submissions_whose_reply_is_lost)
 }
 END_TEST
 
+/* --- Inputs ----------------------------------------------------------------------------------- */
+
+#define INPUT_REF "values:00000000000000aa"
+
+static void keep_input(const char *value, size_t len)
+{
+    static const char head[] = "{\"value\": ";
+    static const char tail[] = ", \"namespace\": \"public\", \"policy\": {}, \"created_at\": 1.5, "
+                               "\"expires_at\": null}";
+    char *text = malloc(sizeof head + sizeof tail + len);
+    ck_assert_ptr_nonnull(text);
+    int n = sprintf(text, "%s%.*s%s", head, (int)len, value, tail);
+    rqt_redis_do("SET mcp-refcache:entry:" INPUT_REF " %b", text, (size_t)n);
+    free(text);
+}
+
+static refq_ref submit_with_input(void)
+{
+    static const refq_scope scope = {.struct_size = sizeof scope, .actor = "agent:*"};
+    return rqt_submit(
+        (refq_spec){.task = "echo", .args = "{\"in\":[\"" INPUT_REF "\"]}", .scope = &scope});
+}
+
+static void break_inputs(rqt_fault fault)
+{
+    keep_input("{\"a\": 1}", 8);
+    start_workers(rqt_proxy_url());
+    rqt_proxy_aim(RQT_INPUTS, fault, 3, INPUT_CUTS);
+    int64_t end = rqt_now_ms() + TIME_MS;
+    while (rqt_proxy_hits() < INPUT_CUTS && rqt_now_ms() < end) {
+        if (rqt_meta("pending") + rqt_meta("processing") < UNDER_WAY) {
+            ck_assert_int_lt(submitted, TASKS_MAX);
+            refs[submitted++] = submit_with_input();
+        }
+        rqt_nap();
+    }
+    ck_assert_int_eq(rqt_proxy_hits(), INPUT_CUTS);
+    expect_all_complete_once();
+    for (int i = 0; i < submitted; i++) {
+        ck_assert_ptr_nonnull(strstr(rqt_entry(&refs[i]), "\"in\":[{\"a\":1}]"));
+    }
+}
+
+START_TEST(questions_about_inputs_that_never_arrive)
+{
+    break_inputs(RQT_LOSE_REQUEST);
+}
+END_TEST
+
+START_TEST(inputs_that_are_lost)
+{
+    break_inputs(RQT_LOSE_REPLY);
+}
+END_TEST
+
+/* Five seconds without an answer are the end of a connection, but not while a large value comes. */
+START_TEST(a_large_input_may_take_its_time)
+{
+    enum { SIZE = 4 << 20, SLOW_MS = 6500 };
+    char *value = malloc(SIZE);
+    ck_assert_ptr_nonnull(value);
+    memset(value, '1', SIZE);
+    value[0] = value[SIZE - 1] = '"';
+    keep_input(value, SIZE);
+    free(value);
+    start_workers(rqt_proxy_url());
+    rqt_proxy_aim(RQT_INPUTS, RQT_HOLD_REQUEST, 2, 1); /* the first asks for its size */
+    refs[submitted++] = submit_with_input();
+    ck_assert(RQT_UNTIL(rqt_proxy_hits() == 1, 10000));
+    (void)RQT_UNTIL(rqt_number(&refs[0], "attempt") != 1, SLOW_MS);
+    rqt_proxy_let_go();
+    expect_all_complete_once();
+    ck_assert_int_eq(rqt_number(&refs[0], "attempt"), 1);
+    ck_assert_int_eq(rqt_redis_calls("strlen"), 1); /* it was not asked for again */
+}
+END_TEST
+
+START_TEST(a_worker_that_waits_for_inputs_may_be_told_to_stop)
+{
+    keep_input("{\"a\": 1}", 8);
+    start_workers(rqt_proxy_url());
+    rqt_proxy_aim(RQT_INPUTS, RQT_HOLD_REQUEST, 1, 1);
+    refs[submitted++] = submit_with_input();
+    ck_assert(RQT_UNTIL(rqt_proxy_hits() == 1, 10000));
+    rqt_fleet_stop(rqt_fleet_pid(rqt_field(&refs[0], "worker")));
+    rqt_proxy_let_go();
+    expect_all_complete_once();
+}
+END_TEST
+
 /* --- CLIENT KILL ------------------------------------------------------------------------------ */
 
 /* The id of some worker's main connection whose last command was a call, 0 when there is none. The
@@ -213,6 +312,10 @@ int main(void)
     tcase_add_test(c, reports_whose_reply_is_lost);
     tcase_add_test(c, submissions_that_never_arrive);
     tcase_add_test(c, submissions_whose_reply_is_lost);
+    tcase_add_test(c, questions_about_inputs_that_never_arrive);
+    tcase_add_test(c, inputs_that_are_lost);
+    tcase_add_test(c, a_large_input_may_take_its_time);
+    tcase_add_test(c, a_worker_that_waits_for_inputs_may_be_told_to_stop);
     tcase_add_test(c, connections_killed_by_the_server);
     Suite *s = suite_create("st_cuts");
     suite_add_tcase(s, c);
