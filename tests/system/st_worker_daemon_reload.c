@@ -12,12 +12,13 @@
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 static const char old_yaml[] = "queue: docs\n"
                                "tasks:\n"
                                "  - {name: say, input: none, output: text, exec: [echo, old]}\n"
                                "  - {name: slow, input: none, output: text, exec: [sh, -c, "
-                               "'until [ -e gate ]; do sleep 0.01; done; echo old']}\n";
+                               "'>begun; until [ -e gate ]; do sleep 0.01; done; echo old']}\n";
 static const char new_yaml[] =
     "queue: docs\n"
     "tasks:\n"
@@ -27,9 +28,18 @@ static const char new_yaml[] =
 static char path[256];
 static pid_t worker;
 
+static const char *in_dir(const char *name)
+{
+    static char text[256];
+    (void)snprintf(text, sizeof text, "%s/%s", rqt_redis_dir(), name);
+    return text;
+}
+
 static void setup(void)
 {
     rqt_redis_clean();
+    (void)unlink(in_dir("begun"));
+    (void)unlink(in_dir("gate"));
     (void)snprintf(path, sizeof path, "%s", rqt_file("reload.yaml", old_yaml, 0));
 }
 
@@ -78,12 +88,20 @@ static void expect_result(const char *task, const char *result)
     ck_assert_msg(strstr(rqt_entry(&ref), result) != NULL, "%s: %s", task, rqt_entry(&ref));
 }
 
+/* Its handler runs: that it is claimed would not be enough, for the reply to the claim may be on
+ * its way still, and what is in it is looked up when it comes. */
+static refq_ref submit_slow(void)
+{
+    refq_ref ref = rqt_submit((refq_spec){.task = "slow"});
+    ck_assert(RQT_UNTIL(access(in_dir("begun"), F_OK) == 0, 10000));
+    return ref;
+}
+
 START_TEST(a_reload_changes_the_next_attempts_only)
 {
     start(NULL);
     expect_result("say", "\"old");
-    refq_ref running = rqt_submit((refq_spec){.task = "slow"});
-    rqt_expect(&running, "processing", 10000);
+    refq_ref running = submit_slow();
     reload(new_yaml);
     expect_said("event=reload_done tasks=2");
     expect_said("event=reloaded queue=docs tasks=2");
@@ -198,8 +216,7 @@ static const char *record(const char *field)
 START_TEST(quiet_and_resume)
 {
     start((const char *const[]){"--lease", "1s", NULL});
-    refq_ref running = rqt_submit((refq_spec){.task = "slow"});
-    rqt_expect(&running, "processing", 10000);
+    refq_ref running = submit_slow();
     ck_assert_int_eq(kill(worker, SIGUSR1), 0);
     expect_said("event=quiet");
     ck_assert(RQT_UNTIL(strcmp(record("state"), "quiet") == 0, 10000));
