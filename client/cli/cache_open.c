@@ -121,25 +121,32 @@ int cli_cache_pick(const char *given, const char **ret)
     return cli_queue_pick(given, ret);
 }
 
-static int open_store(const cli_common *common, const char *url, refq_store **ret)
+static int open_store(const cli_common *common, const char *url, unsigned flags, refq_store **ret)
 {
     refq_error err = {0};
     refq_store_options options = {.struct_size = sizeof options,
-                                  .url = url != NULL ? url : common->redis};
+                                  .url = url != NULL ? url : common->redis,
+                                  .existing = (flags & CLI_CACHE_NEW) == 0};
     if (url != NULL && (strcmp(url, "memory:") == 0 || strcmp(url, "sqlite::memory:") == 0)) {
         return cli_fail_as(EX_USAGE, "--store: what is stored in %s is gone when this command ends",
                            url);
     }
-    return refq_store_open(&options, ret, &err) == REFQ_OK ? EX_OK : cli_fail(&err);
+    if (refq_store_open(&options, ret, &err) == REFQ_OK) {
+        return EX_OK;
+    }
+    return err.code == REFQ_ERR_NOTFOUND
+               ? cli_fail_as(EX_NOINPUT, "--store: %s; refq cache set makes one", err.text)
+               : cli_fail(&err);
 }
 
-int cli_cache_open(const cli_common *common, const char *store, const char *name, bool tasks,
+int cli_cache_open(const cli_common *common, const char *store, const char *name, unsigned flags,
                    cli_cache *ret)
 {
     refq_error err = {0};
     *ret = (cli_cache){0};
+    bool tasks = (flags & CLI_CACHE_TASKS) != 0;
     int code = tasks && store == NULL ? cli_connect(common, &ret->client) : EX_OK;
-    code = code == EX_OK ? open_store(common, store, &ret->store) : code;
+    code = code == EX_OK ? open_store(common, store, flags, &ret->store) : code;
     if (code != EX_OK) {
         return code;
     }

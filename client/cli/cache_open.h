@@ -99,10 +99,14 @@ typedef struct cli_cache {
  */
 int cli_cache_pick(const char *given, const char **ret);
 
-/* Opens the cache of this name where `store` says; NULL = the Redis of the common options. With
- * `tasks` the references of its tasks are known as well, unless there is a store. What was opened
- * is the caller's to close in any case. Returns an exit status. */
-int cli_cache_open(const cli_common *common, const char *store, const char *name, bool tasks,
+/* Opens the cache of this name where `store` says; NULL = the Redis of the common options. What
+ * was opened is the caller's to close in any case. Returns an exit status. */
+enum {
+    CLI_CACHE_TASKS =
+        1,            /* the references of its tasks are known as well, unless there is a store */
+    CLI_CACHE_NEW = 2 /* a database that is not there is made */
+};
+int cli_cache_open(const cli_common *common, const char *store, const char *name, unsigned flags,
                    cli_cache *ret);
 void cli_cache_close(cli_cache *c);
 

@@ -88,7 +88,7 @@ static int run(const cli_common *common, const void *given, int argc, char **arg
     }
     int code = cli_cache_pick(opt->which.name, &name);
     code = code == EX_OK ? confirm(opt, name) : code;
-    code = code == EX_OK ? cli_cache_open(common, opt->store, name, false, &c) : code;
+    code = code == EX_OK ? cli_cache_open(common, opt->store, name, 0, &c) : code;
     code = code == EX_OK ? clear(common, opt, &c) : code;
     cli_cache_close(&c);
     return code;

@@ -282,7 +282,7 @@ static int run(const cli_common *common, const void *given, int argc, char **arg
     struct pages p = pages_of(opt);
     int code = check(opt);
     code = code == EX_OK ? cli_cache_pick(opt->which.name, &name) : code;
-    code = code == EX_OK ? cli_cache_open(common, opt->store, name, false, &c) : code;
+    code = code == EX_OK ? cli_cache_open(common, opt->store, name, 0, &c) : code;
     p.cache = c.cache;
     if (code == EX_OK && !common->json) {
         code = show_table(&p);

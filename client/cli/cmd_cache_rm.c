@@ -63,7 +63,7 @@ static int run(const cli_common *common, const void *given, int argc, char **arg
     const struct rm_options *opt = given;
     cli_cache c = {0};
     refq_actor actor = cli_who_actor(&opt->who);
-    int code = cli_cache_open(common, opt->store, NULL, false, &c);
+    int code = cli_cache_open(common, opt->store, NULL, 0, &c);
     code = code == EX_OK ? remove_all(common, &c, &actor, argc, argv) : code;
     cli_cache_close(&c);
     return code;

@@ -111,7 +111,7 @@ static int run(const cli_common *common, const void *given, int argc, char **arg
                                            opt->bind_session ? opt->who.session : NULL, &policy)
                          : code;
     code = code == EX_OK ? read_value(opt->value, &text) : code;
-    code = code == EX_OK ? cli_cache_open(common, opt->store, name, false, &c) : code;
+    code = code == EX_OK ? cli_cache_open(common, opt->store, name, CLI_CACHE_NEW, &c) : code;
     code = code == EX_OK ? store(common, opt, &c, &text, policy) : code;
     cli_cache_close(&c);
     refq_policy_free(policy);

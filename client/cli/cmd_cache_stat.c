@@ -55,7 +55,7 @@ static int run(const cli_common *common, const void *given, int argc, char **arg
     cli_cache c = {0};
     refq_error err = {0};
     refq_store_stat stat = {.struct_size = sizeof stat};
-    int code = cli_cache_open(common, opt->store, NULL, false, &c);
+    int code = cli_cache_open(common, opt->store, NULL, 0, &c);
     if (code == EX_OK && refq_store_count(c.store, &stat, &err) != REFQ_OK) {
         code = cli_fail(&err);
     }

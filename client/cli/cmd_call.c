@@ -172,7 +172,7 @@ static int call(const cli_common *common, const struct call_options *opt, refq_c
                              .policy = policy,
                              .actor = cli_who_actor(&opt->who)};
     spec->rule = &rule;
-    code = code == EX_OK ? cli_cache_open(common, NULL, spec->queue, true, &c) : code;
+    code = code == EX_OK ? cli_cache_open(common, NULL, spec->queue, CLI_CACHE_TASKS, &c) : code;
     code = code == EX_OK ? answer(common, &c, spec) : code;
     cli_cache_close(&c);
     refq_policy_free(policy);

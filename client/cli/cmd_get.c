@@ -158,7 +158,7 @@ static int run(const cli_common *common, const void *given, int argc, char **arg
                                      "a preview");
     }
     int code = read_ref(argv[0], name);
-    code = code == EX_OK ? cli_cache_open(common, opt->store, name, true, &c) : code;
+    code = code == EX_OK ? cli_cache_open(common, opt->store, name, CLI_CACHE_TASKS, &c) : code;
     if (code == EX_OK) {
         bool reply = common->json || wants_preview(opt);
         code = reply ? show_reply(common, opt, &c, argv[0], &actor)

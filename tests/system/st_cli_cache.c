@@ -302,6 +302,9 @@ static const rqt_call bad_values[] = {
     {{"get", ":0123456789abcdef"}, EX_USAGE, "is not a reference"},
     {{"get", "docs:\xff\xfe"}, EX_USAGE, "UTF-8"},
     {{"get", "docs:1", "--store", "sqlite:/dev/null/x.db"}, EX_UNAVAILABLE, "/dev/null/x.db"},
+    {{"get", "docs:1", "--store", "sqlite:none.db"}, EX_NOINPUT, "there is no database 'none.db'"},
+    {{"cache", "ls", "--store", "sqlite:none.db"}, EX_NOINPUT, "there is no database 'none.db'"},
+    {{"cache", "stat", "--store", "sqlite:none.db"}, EX_NOINPUT, "refq cache set makes one"},
     {{"cache", "stat", "--redis", "unix:///nonexistent"}, EX_UNAVAILABLE, "cannot connect"},
 };
 

@@ -144,6 +144,7 @@ typedef struct refq_store_options {
                            SQLite: how long to wait for other processes; 0 = 30 s */
     size_t max_bytes;   /* memory, SQLite: beyond it set() ends with REFQ_ERR_FULL; 0 = 1 GiB in
                            memory, as much as the disk has in SQLite */
+    bool existing;      /* SQLite: what is not there is not made: REFQ_ERR_NOTFOUND */
     refq_logger log;
 } refq_store_options;
 

@@ -385,7 +385,8 @@ refq_err rqi_store_sqlite_open(const refq_store_options *o, const char *where, r
     bool file = strcmp(s->path, ":memory:") != 0;
     s->pub.ops = file ? &file_ops : &memory_ops;
     if (rc == REFQ_OK && file) {
-        rc = rqi_store_sqlite_folders(s->path, err);
+        rc = o->existing ? rqi_store_sqlite_find(s->path, err)
+                         : rqi_store_sqlite_folders(s->path, err);
     }
     if (rc == REFQ_OK) {
         rc = rqi_store_sqlite_connect(s, o->max_bytes, err);

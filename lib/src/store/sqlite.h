@@ -44,6 +44,9 @@ refq_err rqi_store_sqlite_connect(rqi_store_sqlite *s, size_t max_bytes, refq_er
 /* The path behind "sqlite:", or the one that the environment says. */
 refq_err rqi_store_sqlite_path(const char *where, char out[PATH_MAX], refq_error *err);
 
+/* REFQ_ERR_NOTFOUND when there is no such file. */
+refq_err rqi_store_sqlite_find(const char *path, refq_error *err);
+
 /* Makes the folders above the file. */
 refq_err rqi_store_sqlite_folders(const char *path, refq_error *err);
 

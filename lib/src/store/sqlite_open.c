@@ -95,6 +95,14 @@ refq_err rqi_store_sqlite_path(const char *where, char out[PATH_MAX], refq_error
                     "HOME is set; write sqlite:/path/to/cache.db");
 }
 
+refq_err rqi_store_sqlite_find(const char *path, refq_error *err)
+{
+    if (access(path, F_OK) != 0 && errno == ENOENT) {
+        return rqi_fail(err, REFQ_ERR_NOTFOUND, "there is no database '%.200s'", path);
+    }
+    return REFQ_OK;
+}
+
 refq_err rqi_store_sqlite_folders(const char *path, refq_error *err)
 {
     char folder[PATH_MAX];
