@@ -198,8 +198,9 @@ for _, key in ipairs(redis.call('KEYS', '*')) do
   elseif not name and not strip(key, E) and not string.match(key, ':queues$')
     and not string.match(key, '^refq:{') and not string.match(key, '^mcp%-refcache:entry:') then
     complain('leak: a key of no kind we know: %s', key)
-  elseif strip(key, E) and redis.call('PTTL', key) == -1 then
-    complain('leak: the value %s has no time to live', key)
+  elseif strip(key, E) and redis.call('PTTL', key) == -1
+    and string.find(redis.call('GETRANGE', key, -40, -1), '"async_completed": true', 1, true) then
+    complain('leak: the result %s has no time to live', key)
   end
 end
 return bad

@@ -5,6 +5,7 @@
  * times each; whatever is lost, every task is completed exactly once, and none has to wait for a
  * lease to run out.
  */
+#include "base/buf.h"
 #include "support/fleet.h"
 #include "support/main.h"
 #include "support/pace.h"
@@ -176,18 +177,17 @@ END_TEST
 
 /* --- Inputs ----------------------------------------------------------------------------------- */
 
-#define INPUT_REF "values:00000000000000aa"
+#define INPUT_REF "docs:00000000000000aa"
 
 static void keep_input(const char *value, size_t len)
 {
-    static const char head[] = "{\"value\": ";
-    static const char tail[] = ", \"namespace\": \"public\", \"policy\": {}, \"created_at\": 1.5, "
-                               "\"expires_at\": null}";
-    char *text = malloc(sizeof head + sizeof tail + len);
-    ck_assert_ptr_nonnull(text);
-    int n = sprintf(text, "%s%.*s%s", head, (int)len, value, tail);
-    rqt_redis_do("SET mcp-refcache:entry:" INPUT_REF " %b", text, (size_t)n);
-    free(text);
+    rqi_buf text = {0};
+    rqi_buf_adds(&text, "{\"value\": ");
+    rqi_buf_add(&text, value, len);
+    rqi_buf_adds(&text, ", \"namespace\": \"public\", \"policy\": {}, \"created_at\": 1.5, "
+                        "\"expires_at\": null}");
+    rqt_redis_do("SET mcp-refcache:entry:" INPUT_REF " %b", rqi_buf_str(&text), text.len);
+    rqi_buf_done(&text);
 }
 
 static refq_ref submit_with_input(void)

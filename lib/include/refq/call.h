@@ -40,8 +40,8 @@ typedef struct refq_calls_options {
 REFQ_API REFQ_MUST_USE refq_err refq_calls_new(const refq_calls_options *options,
                                                refq_calls **ret_calls, refq_error *err);
 
-/* Waits until calls that were started have been answered, but not for abandoned ones. No other thread
- * may use it any more. NULL is fine. */
+/* Waits until calls that were started have been answered, but not for abandoned ones. No other
+ * thread may use it any more. NULL is fine. */
 REFQ_API void refq_calls_free(refq_calls *calls);
 
 /* Zero means: what the task's definition says. Borrowed for the call. */
