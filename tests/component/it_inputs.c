@@ -119,13 +119,13 @@ static bool is_offered(const char *queue)
     return there;
 }
 
-static void begin(void)
+static void begin_with(const refq_access *access)
 {
     refq_error err = {0};
     atomic_store(&gate, false);
     atomic_store(&runs, 0);
     rqt_redis_do("FLUSHALL");
-    rqt_inworker_make((refq_worker_options){.concurrency = 4, .lease_ms = 10000});
+    rqt_inworker_make((refq_worker_options){.concurrency = 4, .access = access});
     rqt_inworker_serve(RQT_QUEUE, handlers());
     rqt_inworker_serve(OTHER, handlers());
     rqt_inworker_start();
@@ -136,6 +136,11 @@ static void begin(void)
     refq_calls_options o = {.struct_size = sizeof o, .client = rqt_client(), .cache = cache};
     ck_assert_msg(refq_calls_new(&o, &calls, &err) == REFQ_OK, "%s", err.text);
     ck_assert(RQT_UNTIL(is_offered(RQT_QUEUE) && is_offered(OTHER), 10000));
+}
+
+static void begin(void)
+{
+    begin_with(NULL);
 }
 
 static void finish(void)
@@ -385,6 +390,35 @@ START_TEST(what_may_not_be_used_is_as_if_it_were_not_there)
     expect_failure(&ref, "Invalid or inaccessible reference: " OTHER ":00000000000000bb");
     ref = submit("echo", &her, "{\"x\":\"%s\"}", doc);
     expect_value(&ref, "{\"x\":1}");
+    end();
+}
+END_TEST
+
+/* Nobody into the vault, everybody into all else. */
+static bool all_but_the_vault(void *arg, const char *namespace_name, const refq_actor *actor)
+{
+    (void)arg;
+    (void)actor;
+    return strcmp(namespace_name, "vault") != 0;
+}
+
+START_TEST(rules_of_ones_own_decide_in_the_worker_too)
+{
+    char hers[REF_TEXT];
+    char kept[REF_TEXT];
+    char json[REF_TEXT + 2];
+    char outer[REF_TEXT];
+    refq_access access = {.struct_size = sizeof access, .may_enter = all_but_the_vault};
+    begin_with(&access);
+    keep_as("1", "user:alice", NULL, hers);
+    refq_ref ref = submit("echo", &agent, "{\"x\":\"%s\"}", hers);
+    expect_value(&ref, "{\"x\":1}");
+    atomic_store(&runs, 0);
+    keep_as("2", "vault", NULL, kept);
+    (void)snprintf(json, sizeof json, "\"%s\"", kept);
+    keep(json, outer);
+    ref = submit("echo", &agent, "{\"x\":\"%s\"}", outer);
+    expect_failure(&ref, "Invalid or inaccessible reference");
     end();
 }
 END_TEST
@@ -767,6 +801,7 @@ int main(void)
     tcase_add_test(c, every_kind_of_handler_gets_them);
     tcase_add_test(c, what_may_only_be_executed_is_used_and_never_shown);
     tcase_add_test(c, what_may_not_be_used_is_as_if_it_were_not_there);
+    tcase_add_test(c, rules_of_ones_own_decide_in_the_worker_too);
     tcase_add_test(c, an_error_names_the_reference_that_was_given);
     tcase_add_test(c, an_entry_that_is_none_or_has_expired_is_not_there);
     tcase_add_test(c, circles_are_named);

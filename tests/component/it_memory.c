@@ -222,6 +222,39 @@ START_TEST(programs_run_without_redis)
 }
 END_TEST
 
+static refq_denial deny(void *arg, const refq_actor *actor, const refq_policy *policy,
+                        const char *namespace_name, unsigned wanted)
+{
+    (void)actor;
+    (void)policy;
+    (void)namespace_name;
+    (void)wanted;
+    (*(int *)arg)++;
+    return REFQ_DENIAL_OTHER;
+}
+
+START_TEST(a_checker_of_ones_own_decides_about_inputs)
+{
+    int asked = 0;
+    char args[100];
+    char text[REFQ_REF_MAX + 1];
+    const refq_scope agent = {.struct_size = sizeof agent, .actor = "agent:*"};
+    const refq_access access = {.struct_size = sizeof access, .check = deny, .check_arg = &asked};
+    refq_memory_options o = {.struct_size = sizeof o,
+                             .queue = "docs",
+                             .handlers = handlers,
+                             .threads = 1,
+                             .access = &access};
+    open_queues(&o, 1);
+    refq_ref input = SUBMIT(.task = "cat", .args = "{\"a\":1}");
+    expect_end(&input, REFQ_COMPLETE, "");
+    (void)snprintf(args, sizeof args, "{\"x\":\"%s\"}", refq_ref_format(&input, text));
+    refq_ref ref = SUBMIT(.task = "cat", .args = args, .scope = &agent);
+    expect_end(&ref, REFQ_FAILED, "permanent");
+    ck_assert_int_gt(asked, 0);
+}
+END_TEST
+
 START_TEST(three_crashes_are_poison)
 {
     open_one(0);
@@ -325,6 +358,7 @@ int main(void)
     tcase_add_test(tc, a_queue_that_is_not_here_is_told);
     tcase_add_test(tc, max_pending_can_be_an_option);
     tcase_add_test(tc, programs_run_without_redis);
+    tcase_add_test(tc, a_checker_of_ones_own_decides_about_inputs);
     tcase_add_test(tc, three_crashes_are_poison);
     tcase_add_test(tc, records_go_when_their_time_is_over);
     tcase_add_test(tc, a_record_outlives_its_value);

@@ -14,6 +14,7 @@
 #ifndef REFQ_MEMORY_H
 #define REFQ_MEMORY_H
 
+#include <refq/access.h>
 #include <refq/backend.h>
 #include <refq/handlers.h>
 
@@ -30,7 +31,9 @@ typedef struct refq_memory_options {
     int64_t
         record_ttl_ms;    /* how long finished tasks are kept; 0 = 24 h; failed ones 7 times that */
     unsigned max_pending; /* submits beyond so many waiting tasks are refused; 0 = a million */
-    refq_logger log;      /* of the first queue: for the whole backend */
+    const refq_access *access; /* who may use which values as inputs, asked on any thread; copied;
+                                  NULL = the built-in rules */
+    refq_logger log;           /* of the first queue: for the whole backend */
 } refq_memory_options;
 
 /* Makes a backend with n (1 to 64) queues on a loop; everything happens on its thread, but for

@@ -10,6 +10,7 @@
 #ifndef REFQ_WORK_H
 #define REFQ_WORK_H
 
+#include <refq/access.h>
 #include <refq/error.h>
 #include <refq/export.h>
 #include <refq/handlers.h>
@@ -53,6 +54,10 @@ typedef struct refq_worker_options {
      * not block. NULL = nobody is told. */
     void (*on_state)(void *arg, refq_worker_state state);
     void *on_state_arg; /* borrowed */
+
+    /* Who may use which values as inputs, as the caches of the servers that submit have it. Copied;
+     * NULL = the built-in rules. Asked on any of the worker's threads; it must not block. */
+    const refq_access *access;
 } refq_worker_options;
 
 /* Checks the options and makes a worker; nothing is started. The caller owns *ret_worker. */

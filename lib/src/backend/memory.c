@@ -259,6 +259,7 @@ static refq_err init_queue(rqi_mem *m, rqi_mem_queue *q, const refq_memory_optio
     q->slots = o->threads != 0 ? o->threads : cpus();
     q->record_ttl_ms = o->record_ttl_ms != 0 ? o->record_ttl_ms : RECORD_TTL_MS;
     q->max_pending = o->max_pending;
+    q->access = o->access != NULL ? *o->access : (refq_access){0};
     q->log.cap = EVENTS_KEPT;
     for (int i = 0; i < RQI_MEM_PLACES; i++) {
         TAILQ_INIT(&q->places[i]);

@@ -192,6 +192,7 @@ struct rqi_mem_queue {
     unsigned turn;    /* in the order of lanes */
     bool paused;
     int64_t record_ttl_ms;
+    refq_access access;
     unsigned max_pending; /* 0 = no limit */
     struct rqi_mem_tasks places[RQI_MEM_PLACES];
     struct rqi_mem_tasks lanes[RQI_MEM_LANES]; /* instead of places[RQI_MEM_READY] */

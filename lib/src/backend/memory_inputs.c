@@ -123,7 +123,8 @@ void rqi_mem_inputs_start(rqi_mem_attempt *a)
                                           .task = a->run.task,
                                           .args = rqi_buf_bytes(&a->run.args),
                                           .scope = &a->task->scope.pub,
-                                          .schema = a->run.handler->def.input_schema};
+                                          .schema = a->run.handler->def.input_schema,
+                                          .access = &a->queue->access};
     refq_err rc = rqi_resolver_new(&options, &a->inputs, &err);
     if (rc == REFQ_OK) {
         start_work(a);

@@ -162,6 +162,7 @@ refq_err rqi_resolver_new(const rqi_resolver_options *options, rqi_resolver **re
     (void)refq_ref_format(&r->self, r->self_id);
     r->task = options->task;
     r->schema = options->schema;
+    r->access = options->access;
     r->args = options->args;
     r->out = rqi_buf_make(RQI_INPUT_BYTES);
     refq_err rc = rqi_scope_copy(options->scope, &r->scope, err);
@@ -250,7 +251,7 @@ void rqi_resolver_give_entry(rqi_resolver *r, size_t i, rqi_buf *entry)
 
 static bool may_use(const rqi_resolver *r, const refq_policy *policy, const char *namespace_name)
 {
-    return (refq_access_permissions(NULL, &r->actor, policy, namespace_name) & MAY_USE) != 0;
+    return (refq_access_permissions(r->access, &r->actor, policy, namespace_name) & MAY_USE) != 0;
 }
 
 static bool may_use_task(const rqi_resolver *r, const refq_scope *scope)

@@ -12,8 +12,8 @@
  *     WORK --> FETCH --(all told)--> WORK --> ... --> DONE | PARK | FAILED
  *
  * Each reference is looked up once, however often it occurs. All is checked with
- * the actor that submitted the task, by the built-in rules; values may be used by
- * who may READ or EXECUTE them. So nothing of a value may get into an error: the
+ * the actor that submitted the task; values may be used by who may READ or
+ * EXECUTE them. So nothing of a value may get into an error: the
  * texts name references of the arguments, never what is inside of their values.
  */
 #ifndef RQI_INPUTS_RESOLVER_H
@@ -21,6 +21,7 @@
 
 #include "base/buf.h"
 
+#include <refq/access.h>
 #include <refq/backend.h>
 
 #define RQI_INPUT_VALUES 256                   /* values fetched for one task */
@@ -42,11 +43,12 @@ typedef enum rqi_resolve_state {
 typedef struct rqi_resolver rqi_resolver;
 
 typedef struct rqi_resolver_options {
-    refq_ref self;           /* the task itself */
-    const char *task;        /* its name; borrowed, as all that follows */
-    refq_bytes args;         /* as they are stored: codec byte and bytes */
-    const refq_scope *scope; /* the task's */
-    const char *schema;      /* of its arguments; NULL = none */
+    refq_ref self;             /* the task itself */
+    const char *task;          /* its name; borrowed, as all that follows */
+    refq_bytes args;           /* as they are stored: codec byte and bytes */
+    const refq_scope *scope;   /* the task's */
+    const char *schema;        /* of its arguments; NULL = none */
+    const refq_access *access; /* who may use which values */
 } rqi_resolver_options;
 
 refq_err rqi_resolver_new(const rqi_resolver_options *options, rqi_resolver **ret, refq_error *err);

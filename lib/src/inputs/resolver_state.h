@@ -46,6 +46,7 @@ struct rqi_resolver {
     refq_bytes args;
     rqi_scope scope;
     refq_actor actor;
+    const refq_access *access;
 
     rqi_input_node **nodes; /* owned */
     uint32_t n;

@@ -382,7 +382,8 @@ void rqi_inputs_start(rqi_attempt *a, void (*ready)(rqi_attempt *a))
                                           .task = a->run.task,
                                           .args = rqi_buf_bytes(&a->run.args),
                                           .scope = &a->scope.pub,
-                                          .schema = schema_of(a)};
+                                          .schema = schema_of(a),
+                                          .access = &a->line->worker->access};
     a->state = RQI_ATTEMPT_LOADING;
     rqi_inputs_free(a->inputs);
     a->inputs = calloc(1, sizeof *a->inputs);

@@ -63,6 +63,7 @@ refq_err refq_worker_new(const refq_worker_options *options, refq_worker **ret_w
         return rqi_fail(err, REFQ_ERR_NOMEM, "out of memory");
     }
     w->o = *options;
+    w->access = options->access != NULL ? *options->access : (refq_access){0};
     w->notify_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     w->fd_stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     TAILQ_INIT(&w->waiting);
@@ -84,6 +85,7 @@ refq_err refq_worker_new(const refq_worker_options *options, refq_worker **ret_w
     (void)snprintf(w->prefix, sizeof w->prefix, "%s", keys.prefix);
     w->o.redis = NULL;
     w->o.prefix = NULL;
+    w->o.access = NULL;
     *ret_worker = w;
     return REFQ_OK;
 }

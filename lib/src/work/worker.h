@@ -37,7 +37,8 @@
 struct rqi_orders;
 
 struct refq_worker {
-    refq_worker_options o; /* numbers filled in; strings are copied into what follows */
+    refq_worker_options o; /* numbers filled in; the rest is copied into what follows */
+    refq_access access;
     rqi_url url;
     char prefix[RQI_PREFIX_MAX + 1];
     rqi_line *lines[RQI_LINES_MAX]; /* owned */
