@@ -10,6 +10,7 @@
 #include "exit.h"
 #include "queue.h"
 
+#include "access/strict.h"
 #include "base/error.h"
 #include "base/parse.h"
 
@@ -44,13 +45,7 @@ refq_err cli_read_space(const char *text, void *target, refq_error *err)
 
 refq_err cli_read_owner(const char *text, void *target, refq_error *err)
 {
-    refq_actor actor;
-    refq_err code = refq_actor_parse(text, NULL, &actor, err);
-    if (code == REFQ_OK && actor.id == NULL) {
-        code = rqi_fail(err, REFQ_ERR_INVALID, "'%.40s' is nobody; name one: user:NAME, agent:NAME",
-                        text);
-    }
-    return take_text(text, target, code);
+    return take_text(text, target, rqi_strict_owner(text, err));
 }
 
 /* The preset, or the JSON, that the text is. */
@@ -58,7 +53,7 @@ static refq_err read_policy(const char *text, refq_policy **ret, refq_error *err
 {
     refq_policy preset;
     if (text != NULL && text[strspn(text, " \t\r\n")] == '{') {
-        return refq_policy_parse(text, strlen(text), ret, err);
+        return rqi_strict_policy(text, true, ret, err);
     }
     refq_err code = refq_policy_named(text != NULL ? text : "default", &preset, err);
     return code == REFQ_OK ? refq_policy_copy(&preset, ret, err) : code;
@@ -98,6 +93,21 @@ refq_actor cli_who_actor(const cli_who *who)
     return refq_actor_parse(as, who->session, &actor, NULL) == REFQ_OK ? actor : (refq_actor){0};
 }
 
+bool cli_who_may_enter(const cli_who *who, const char *space)
+{
+    refq_actor actor = cli_who_actor(who);
+    return refq_namespace_admits(space, &actor);
+}
+
+refq_identity cli_who_identity(const cli_who *who)
+{
+    refq_actor actor = cli_who_actor(who);
+    return (refq_identity){.struct_size = sizeof(refq_identity),
+                           .user_id = actor.type == REFQ_ACTOR_USER ? actor.id : NULL,
+                           .agent_id = actor.type == REFQ_ACTOR_AGENT ? actor.id : NULL,
+                           .session_id = who->session};
+}
+
 int cli_policy_make(const char *text, const char *owner, const char *bound_session,
                     refq_policy **ret)
 {
@@ -106,6 +116,13 @@ int cli_policy_make(const char *text, const char *owner, const char *bound_sessi
     refq_err code = read_policy(text, &read, &err);
     if (code == REFQ_OK) {
         refq_policy policy = *read;
+        bool twice = (owner != NULL && policy.owner != NULL) ||
+                     (bound_session != NULL && policy.bound_session != NULL);
+        if (twice) {
+            refq_policy_free(read);
+            return cli_fail_as(EX_USAGE, "--policy: its %s is also an option; say it once",
+                               owner != NULL && policy.owner != NULL ? "owner" : "bound_session");
+        }
         policy.owner = owner != NULL ? owner : policy.owner;
         policy.bound_session = bound_session != NULL ? bound_session : policy.bound_session;
         code = refq_policy_copy(&policy, ret, &err);

@@ -82,6 +82,11 @@ refq_err cli_read_ttl(const char *text, void *target, refq_error *err); /* cli_n
 /* The actor; it borrows from who, whose texts the readers above have checked. */
 refq_actor cli_who_actor(const cli_who *who);
 
+/* The same as a server's authentication would have found out. */
+refq_identity cli_who_identity(const cli_who *who);
+
+bool cli_who_may_enter(const cli_who *who, const char *space);
+
 /* The policy that --policy (NULL = default) and what goes with it mean. Free *ret with
  * refq_policy_free(). Returns an exit status. */
 int cli_policy_make(const char *text, const char *owner, const char *bound_session,

@@ -11,6 +11,7 @@
 #include "args_input.h"
 #include "cache_open.h"
 #include "exit.h"
+#include "parting.h"
 #include "queue.h"
 #include "readers.h"
 #include "reply.h"
@@ -20,6 +21,7 @@
 #include <refq/call.h>
 #include <refq/handlers.h>
 
+#include <stdio.h>
 #include <string.h>
 
 /* --- Options ---------------------------------------------------------------------------------- */
@@ -76,17 +78,17 @@ static const cli_option options[] = {
     {"async-timeout", 0, CLI_VALUE, "DUR", AT(async_timeout), cli_read_duration,
      "wait so long for the value (default: the task's definition)"},
     {"format", 0, CLI_VALUE, "FORMAT", AT(format), read_format,
-     "minimal, standard (default), full: of -o json before it is complete"},
+     "minimal, standard, full (default: the definition): of -o json meanwhile"},
     {"max-size", 0, CLI_VALUE, "N", AT(max_size), cli_read_natural,
-     "a larger value is answered by a preview; tokens (default: 1000)"},
+     "a larger value is answered by a preview (default: the definition, or 1000)"},
     {"reuse", 0, CLI_VALUE, "REUSE", AT(reuse), read_reuse,
-     "of identical calls: none, in_flight (default) or result"},
+     "of identical calls: none, in_flight, result (default: the definition)"},
     CLI_WHO_ROWS(struct call_options, who),
     {"namespace", 0, CLI_VALUE, "N", AT(space), cli_read_space,
-     "where the value goes (default: public)"},
-    {"owner", 0, CLI_VALUE, "ACTOR", AT(owner), cli_read_owner, "whose the value is"},
+     "where the value goes, instead of what the definition says"},
+    {"owner", 0, CLI_VALUE, "ACTOR", AT(owner), cli_read_owner, "whose the value is, likewise"},
     {"policy", 0, CLI_VALUE, "PRESET|JSON", AT(policy), cli_read_policy,
-     "who may do what with it (default: default)"},
+     "who may do what with it, likewise"},
     {"lane", 0, CLI_VALUE, "LANE", AT(lane), cli_read_lane, "high, normal (default) or low"},
     {"timeout", 0, CLI_VALUE, "DUR", AT(timeout), cli_read_duration,
      "time for one attempt (default: the task's definition)"},
@@ -97,6 +99,18 @@ static const cli_option options[] = {
 };
 
 /* --- The call --------------------------------------------------------------------------------- */
+
+/* What must not get lost: it is said when the command ends without an answer. */
+static char submitted[REFQ_REF_MAX + 1];
+
+static void on_submitted(void *arg, const char *ref_id)
+{
+    char words[REFQ_REF_MAX + 64];
+    (void)arg;
+    (void)snprintf(submitted, sizeof submitted, "%s", ref_id);
+    (void)snprintf(words, sizeof words, "the task goes on: refq get %s", ref_id);
+    cli_parting_set(words);
+}
 
 /* People are told all there is. */
 static refq_call_spec spec_of(const cli_common *common, const struct call_options *opt,
@@ -119,6 +133,7 @@ static refq_call_spec spec_of(const cli_common *common, const struct call_option
         .timeout_ms = opt->timeout.value,
         .max_retries = no_retries ? REFQ_NO_RETRIES : (int)opt->retries.value,
         .key = opt->key,
+        .on_submitted = on_submitted,
     };
 }
 
@@ -153,9 +168,14 @@ static int answer(const cli_common *common, const cli_cache *c, const refq_call_
         return cli_fail(&err);
     }
     refq_err rc = refq_call(calls, spec, &response, &err);
+    cli_parting_clear();
     refq_calls_free(calls);
     if (rc != REFQ_OK) {
-        return fail(c->client, spec, &err);
+        int code = fail(c->client, spec, &err);
+        if (submitted[0] != '\0') {
+            cli_note("the task may go on: refq get %s", submitted);
+        }
+        return code;
     }
     int code = common->json ? cli_reply_json(&response) : cli_reply_called(&response);
     refq_response_free(&response);
@@ -166,12 +186,19 @@ static int call(const cli_common *common, const struct call_options *opt, refq_c
 {
     cli_cache c = {0};
     refq_policy *policy = NULL;
+    bool own = opt->space != NULL || opt->owner != NULL || opt->policy != NULL;
+    refq_identity identity = cli_who_identity(&opt->who);
+    if (opt->space != NULL && !cli_who_may_enter(&opt->who, opt->space)) {
+        return cli_fail_as(EX_NOPERM, "--namespace: whom --as and --session say may not enter %s",
+                           opt->space);
+    }
     int code = cli_policy_make(opt->policy, opt->owner, NULL, &policy);
     refq_caller_rule rule = {.struct_size = sizeof rule,
                              .namespace_name = opt->space,
                              .policy = policy,
                              .actor = cli_who_actor(&opt->who)};
-    spec->rule = &rule;
+    spec->rule = own ? &rule : NULL;
+    spec->identity = &identity;
     code = code == EX_OK ? cli_cache_open(common, NULL, spec->queue, CLI_CACHE_TASKS, &c) : code;
     code = code == EX_OK ? answer(common, &c, spec) : code;
     cli_cache_close(&c);
@@ -207,7 +234,9 @@ const cli_command cli_call = {
         "later. With -o json the response that agents get. An identical call joins the task that\n"
         "already runs. A string in the arguments that is a reference stands for its value.\n"
         "Exit status: 0 complete, 1 failed or cancelled, 65 the arguments do not fit, 66 a\n"
-        "reference in them leads nowhere, 69 no worker offers the task, 75 not complete yet.\n",
+        "reference in them leads nowhere, 69 no worker offers the task, 75 not complete yet.\n"
+        "--namespace, --owner and --policy: any of them replaces all that the task's definition\n"
+        "says of these.\n",
     .example = "refq call ocr_pdf --queue docs --args '{\"path\":\"scan.pdf\"}' --async-timeout 5s",
     .options = options,
     .n_options = sizeof options / sizeof options[0],

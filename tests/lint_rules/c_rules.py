@@ -23,7 +23,7 @@ MAY_INCLUDE = {
     'reply': 'base codec',
     'cache': 'base json entry reply',
     'inputs': 'base json codec task entry',
-    'run': 'base json codec',
+    'run': 'base json codec access',
     'backend': 'base codec redis task entry inputs run',
     'call': 'base codec reply entry cache client',
     'work': 'base codec redis task entry inputs run',
@@ -38,7 +38,7 @@ PROGRAM_MAY_INCLUDE = {
     'worker/': 'base codec run config',
     'client/': 'base codec',
     'client/examples/': '',
-    'client/cli/': 'base codec json client config',  # doctor and dev look at the server itself: client/raw.h
+    'client/cli/': 'base codec json access client config',  # client/raw.h: doctor and dev look at the server itself
 }
 
 STANDARD_HEADERS = {'stdarg.h', 'stdbool.h', 'stddef.h', 'stdint.h', 'stdio.h'}

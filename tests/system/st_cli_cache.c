@@ -35,6 +35,9 @@ static const char tasks_yaml[] =
     "  - {name: bad, input: none, exec: [sh, -c, 'echo broken >&2; exit 65'], async_timeout: 20s}\n"
     "  - {name: many, input: none, exec: [seq, -s, ',', '1', '3000'], output: text,\n"
     "     async_timeout: 20s}\n"
+    "  - {name: mine, exec: [cat], async_timeout: 20s, namespace: 'user:{user_id}',\n"
+    "     policy: user_only}\n"
+    "  - {name: bound, exec: [cat], async_timeout: 20s, session_scoped: true}\n"
     "  - {name: deep, input: none, exec: [./deep.sh], async_timeout: 20s}\n"
     "  - {name: slow, input: none, exec: [./slow.sh], kill_grace: 100ms}\n";
 
@@ -187,6 +190,16 @@ static const rqt_call bad_calls[] = {
     {{"call", "echo", "--args", "{\"_async_response_format\":\"short\"}"}, EX_DATAERR, "short"},
     {{"call", "echo", "--policy", "{\"owner\":1}"}, EX_USAGE, "owner"},
     {{"call", "echo", "--policy", "{"}, EX_USAGE, "--policy: "},
+    {{"call", "echo", "--policy", "{\"user_permission\":0}"}, EX_USAGE, "has no 'user_permission'"},
+    {{"call", "echo", "--policy", "{\"owner\":\"bob\"}"}, EX_USAGE, "'bob' is no actor"},
+    {{"call", "echo", "--policy", "{\"owner\":\"user:bob\"}", "--owner", "user:eve"},
+     EX_USAGE,
+     "its owner is also an option"},
+    {{"call", "echo", "--policy", "{\"allowed_actors\":[\"*\"]}"}, EX_USAGE, "matches nobody"},
+    {{"call", "echo", "--as", "user:eve", "--namespace", "user:bob"},
+     EX_NOPERM,
+     "may not enter user:bob"},
+    {{"call", "bound", "--args", "{\"a\":1}"}, EX_NOPERM, "is for the session that calls"},
     {{"call", "echo", "--redis", "unix:///nonexistent"}, EX_UNAVAILABLE, "cannot connect"},
 };
 
@@ -210,6 +223,60 @@ START_TEST(a_value_to_compute_with_is_not_shown)
     rqt_expect_err(RQT_REFQ("get", ref, "--entry"), EX_NOINPUT, HIDDEN);
     rqt_expect_out(RQT_REFQ("get", ref, "--as", "user:alice"), "{\"n\":7700770077}\n");
     rqt_expect_out(RQT_REFQ("cache", "ls"), "execute");
+}
+END_TEST
+
+START_TEST(a_call_goes_by_the_tasks_definition)
+{
+    char ref[64];
+    const rqt_result *r =
+        RQT_REFQ("call", "mine", "--args", "{\"a\":7700770077}", "--as", "user:bob", "-o", "json");
+    json_t *json = rqt_json(r);
+    (void)snprintf(ref, sizeof ref, "%s", text_of(json, "ref_id"));
+    ck_assert_ptr_nonnull(strstr(r->out, "7700770077"));
+    json_decref(json);
+    rqt_expect_out(RQT_REFQ("get", ref, "--as", "user:bob"), "7700770077");
+    rqt_expect_err(RQT_REFQ("get", ref, "--as", "user:eve"), EX_NOINPUT, HIDDEN);
+    rqt_expect_err(RQT_REFQ("get", ref), EX_NOINPUT, HIDDEN);
+    rqt_expect_out(RQT_REFQ("cache", "ls", "--namespace", "user:bob", "--as", "user:bob"), ref);
+    /* Who may not read what it has made is told so, and not that it could be used. */
+    rqt_expect_out(RQT_REFQ("call", "mine", "--args", "{\"a\":2}", "--namespace", "public",
+                            "--policy", "user_only"),
+                   "may neither read nor use it");
+    r = RQT_REFQ("call", "bound", "--args", "{\"a\":1}", "--session", "s1");
+    ck_assert_int_eq(r->status, 0);
+    (void)snprintf(ref, sizeof ref, "%.*s", (int)strcspn(r->err, "\n"), r->err);
+    rqt_expect_out(RQT_REFQ("get", ref, "--session", "s1"), "{\"a\":1}\n");
+    rqt_expect_err(RQT_REFQ("get", ref, "--session", "s2"), EX_NOINPUT, HIDDEN);
+}
+END_TEST
+
+START_TEST(a_key_of_another_task_is_refused)
+{
+    rqt_expect_out(RQT_REFQ("call", "echo", "--key", "k9"), "{}");
+    rqt_expect_out(RQT_REFQ("call", "echo", "--key", "k9"), "{}");
+    rqt_expect_err(RQT_REFQ("call", "many", "--key", "k9"), NO,
+                   "the idempotency key belongs to a call of 'echo'");
+}
+END_TEST
+
+START_TEST(an_interrupted_call_says_where_it_goes_on)
+{
+    const char *const argv[] = {RQT_REFQ_PATH, "--redis",         rqt_redis_url(), "call",
+                                "slow",        "--async-timeout", "60s",           NULL};
+    const char *const waiters = "return #redis.call('keys','refq:{docs}:waiters:*')";
+    char err[256];
+    (void)snprintf(err, sizeof err, "%s", rqt_file("interrupted", "", 0));
+    rqt_spawn_options options = {.argv = argv, .err_path = err};
+    pid_t pid = rqt_spawn(&options);
+    ck_assert(RQT_UNTIL(rqt_redis_int("EVAL %s 0", waiters) == 1, 10000));
+    ck_assert_int_eq(kill(pid, SIGINT), 0);
+    ck_assert_int_eq(rqt_reap(pid, 10000), 128 + SIGINT);
+    const char *said = strstr(rqt_read(err), "the task goes on: refq get docs:");
+    ck_assert_msg(said != NULL, "%s", rqt_read(err));
+    char ref[64];
+    (void)snprintf(ref, sizeof ref, "%.37s", strstr(said, "docs:"));
+    rqt_expect_out(RQT_REFQ("cancel", ref), "cancelled");
 }
 END_TEST
 
@@ -550,6 +617,9 @@ int main(void)
     tcase_add_test(c, a_failure_says_why);
     tcase_add_test(c, a_bad_call_queues_nothing);
     tcase_add_test(c, a_value_to_compute_with_is_not_shown);
+    tcase_add_test(c, a_call_goes_by_the_tasks_definition);
+    tcase_add_test(c, a_key_of_another_task_is_refused);
+    tcase_add_test(c, an_interrupted_call_says_where_it_goes_on);
     tcase_add_test(c, pages_put_together_are_the_value);
     tcase_add_test(c, a_value_stays_as_it_was_written);
     tcase_add_test(c, what_is_denied_looks_as_if_it_was_not_there);

@@ -174,6 +174,34 @@ static const struct {
      "owner_permissions, allowed_actors, denied_actors"},
     {HEAD "    namespace: \"a\\tb\"\n",
      "5: namespace: the namespace has a control character at byte 1; leave it out"},
+    {HEAD "    policy: {allowed_actors: [\"*\"]}\n",
+     "5: policy: allowed_actors: '*' matches nobody; write user:<pattern> or agent:<pattern>, such "
+     "as user:* for all users"},
+    {HEAD "    policy: {denied_actors: [\"user:\"]}\n",
+     "5: policy: denied_actors: 'user:' matches nobody; write user:<pattern> or agent:<pattern>, "
+     "such as user:* for all users"},
+    {HEAD "    namespace: user\n",
+     "5: namespace: nobody may enter 'user'; say whose it is: user:NAME"},
+    {HEAD "    namespace: \"user:{userid}\"\n",
+     "5: namespace: '{userid}' is not known; did you mean '{user_id}'?"},
+    {HEAD "    namespace: \"user:{user_id\"\n",
+     "5: namespace: the brace at byte 5 belongs to no {name}; names are user_id, agent_id, "
+     "session_id and so on"},
+    {HEAD "    owner: bob\n",
+     "5: owner: 'bob' is no actor; write user, agent, user:<id> or agent:<id>"},
+    {HEAD "    owner: user\n", "5: owner: 'user' is nobody; name one: user:NAME, agent:NAME"},
+    {HEAD "    owner: \"user:{user_id}}\"\n",
+     "5: owner: the brace at byte 14 belongs to no {name}; names are user_id, agent_id, session_id "
+     "and so on"},
+    {HEAD "    input_schema: {type: obj}\n",
+     "5: input_schema: schema at /type: expected null, boolean, integer, number, string, array or "
+     "object, or a list of them, found string \"obj\""},
+    {HEAD "    input_schema: {properties: {a: {pattern: \"(?i)a\"}}}\n",
+     "5: input_schema: schema at /properties/a/pattern: the pattern '(?i)a' is wrong at byte 0: "
+     "after (? ECMA-262 has :, =, !, <=, <! or <name> only"},
+    {HEAD "    output_schema: {$ref: \"http://x/y\"}\n",
+     "5: output_schema: schema at /$ref: 'http://x/y' is not in this schema, and nothing is "
+     "fetched; put it into \"$defs\" with that \"$id\""},
     {HEAD "    owner: []\n", "5: owner must be a text, not a list"},
     {HEAD "    max_size: 1KiB\n", "5: max_size: '1KiB' is not a whole number"},
     {HEAD "    max_output: 1 GB\n",

@@ -52,7 +52,8 @@ typedef struct refq_call_spec {
     const char *args;   /* JSON text of an object; NULL = {}. A member _async_response_format is
                            taken out: it names the format of the response */
     const refq_identity *identity; /* who calls, as the server found out; NULL = nobody */
-    const refq_caller_rule *rule;  /* whose the result will be; NULL = public, the cache's policy */
+    const refq_caller_rule *rule;  /* whose the result will be, instead of all that the task's
+                                      definition says of that; NULL = as it says */
     int has_async_timeout;
     int64_t async_timeout_ms; /* how long to wait for the value; 0 = answer at once */
     int has_format;
@@ -66,6 +67,12 @@ typedef struct refq_call_spec {
     int max_retries;
     const char *key; /* idempotency key; NULL = none */
     const char *traceparent;
+
+    /* Told of the reference as soon as the task is queued or joined, before the wait, on the thread
+     * that calls. For logs, and for who must not lose it: the caller is not given it yet, so the
+     * task may still be taken along by the last of those who wait. NULL = nobody is told. */
+    void (*on_submitted)(void *arg, const char *ref_id);
+    void *on_submitted_arg;
 } refq_call_spec;
 
 /* Calls a task. Free *ret with refq_response_free(). Its status is that of the task: REFQ_COMPLETE
@@ -75,8 +82,9 @@ typedef struct refq_call_spec {
  * REFQ_ERR_NOTFOUND: no worker offers the task, or an argument is a reference that leads nowhere or
  * that this caller may not use. REFQ_ERR_INVALID: the arguments do not fit the task's input schema;
  * the error names the place. REFQ_ERR_DENIED: the result is to be bound to the caller's session,
- * and there is none. REFQ_ERR_CONFLICT: the key leads to a task that this caller may neither READ
- * nor EXECUTE. Nothing is queued then. Otherwise as refq_client_submit(). */
+ * and there is none. REFQ_ERR_CONFLICT: the key leads to a task of another name, or to one that
+ * this caller may neither READ nor EXECUTE. Nothing is queued then. Otherwise as
+ * refq_client_submit(). */
 REFQ_API REFQ_MUST_USE refq_err refq_call(refq_calls *calls, const refq_call_spec *spec,
                                           refq_response *ret, refq_error *err);
 

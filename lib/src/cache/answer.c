@@ -178,14 +178,16 @@ refq_err rqi_cache_answer_call(const refq_cache *cache, const char *ref_id,
     return answer_preview(cache, ref_id, view, query, true, ret, err);
 }
 
-refq_err rqi_cache_answer_unseen(const char *ref_id, refq_response *ret, refq_error *err)
+refq_err rqi_cache_answer_unseen(const char *ref_id, bool usable, refq_response *ret,
+                                 refq_error *err)
 {
     rqi_buf out = {0};
     rqi_buf_addc(&out, '{');
     add_text(&out, "ref_id", ref_id);
     rqi_buf_adds(&out, "\"status\": \"complete\", \"is_complete\": false, \"is_async\": false, "
-                       "\"message\": \"The value is stored under this reference. It may be passed "
-                       "to tasks as an input, but not be read.\"}");
+                       "\"message\": \"The value is stored under this reference. ");
+    rqi_buf_adds(&out, usable ? "It may be passed to tasks as an input, but not be read.\"}"
+                              : "This caller may neither read nor use it.\"}");
     return take(&out, false, false, REFQ_COMPLETE, ret, err);
 }
 

@@ -71,7 +71,8 @@ refq_err rqi_cache_answer_call(const refq_cache *cache, const char *ref_id,
                                refq_response *ret, refq_error *err);
 
 /* The response for a value that who asks may not read. */
-refq_err rqi_cache_answer_unseen(const char *ref_id, refq_response *ret, refq_error *err);
+refq_err rqi_cache_answer_unseen(const char *ref_id, bool usable, refq_response *ret,
+                                 refq_error *err);
 
 /* The response for a task without a value. schema: what it will be like, JSON text; NULL = null. */
 refq_err rqi_cache_answer_async(const refq_cache *cache, const refq_task *task, refq_format format,

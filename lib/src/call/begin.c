@@ -160,11 +160,25 @@ static refq_err check_key(const rqi_under_way *w, refq_error *err)
     refq_err rc =
         rqi_cache_task(w->calls->cache, refq_ref_format(&s->ref, ref_id), REFQ_READ | REFQ_EXECUTE,
                        refq_caller_actor(w->caller), &task, err);
+    const char *name = rc == REFQ_OK ? refq_task_field(task, "task") : NULL;
+    if (name != NULL && strcmp(name, w->spec->task) != 0) {
+        rc = rqi_fail(err, REFQ_ERR_CONFLICT,
+                      "the idempotency key belongs to a call of '%s'; use another key", name);
+    }
     refq_task_free(task);
     return rc == REFQ_ERR_NOTFOUND
                ? rqi_fail(err, REFQ_ERR_CONFLICT,
                           "the idempotency key belongs to a call of somebody else; use another key")
                : rc;
+}
+
+static void tell(const rqi_under_way *w)
+{
+    char ref_id[REFQ_REF_MAX + 1];
+    if (w->spec->on_submitted != NULL) {
+        w->spec->on_submitted(w->spec->on_submitted_arg,
+                              refq_ref_format(&w->submitted.ref, ref_id));
+    }
 }
 
 refq_err rqi_call_begin(rqi_under_way *w, refq_error *err)
@@ -179,7 +193,11 @@ refq_err rqi_call_begin(rqi_under_way *w, refq_error *err)
                        : rc;
     rc = rc == REFQ_OK ? validate(w, err) : rc;
     rc = rc == REFQ_OK ? submit(w, err) : rc;
-    return rc == REFQ_OK ? check_key(w, err) : rc;
+    rc = rc == REFQ_OK ? check_key(w, err) : rc;
+    if (rc == REFQ_OK) {
+        tell(w);
+    }
+    return rc;
 }
 
 void rqi_call_end(rqi_under_way *w)

@@ -60,10 +60,11 @@ static refq_err answer_value(rqi_under_way *w, const refq_task *task, refq_respo
                    ? rqi_fail(err, rc, "%s is complete, but its value has expired", ref)
                    : rc;
     }
-    unsigned bits = rqi_cache_permissions(w->calls->cache, ref, actor, &held.view, REFQ_READ);
+    unsigned bits =
+        rqi_cache_permissions(w->calls->cache, ref, actor, &held.view, REFQ_READ | REFQ_EXECUTE);
     rc = (bits & REFQ_READ) != 0
              ? rqi_cache_answer_call(w->calls->cache, ref, &held.view, &query, ret, err)
-             : rqi_cache_answer_unseen(ref, ret, err);
+             : rqi_cache_answer_unseen(ref, (bits & REFQ_EXECUTE) != 0, ret, err);
     rqi_held_done(&held);
     return rc;
 }

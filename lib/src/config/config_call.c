@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * DESIGN. A namespace, an owner and a policy are checked by the code that checks
+ * DESIGN. Schemas, a namespace, an owner and a policy are checked by the code that checks
  * them when a task is offered, one by one, so that the error has their line.
  */
 #include "config/config_call.h"
@@ -54,6 +54,24 @@ static refq_err check(const rqi_reading *r, const rqi_yaml_node *node, const ref
     refq_error inner;
     refq_err e = rqi_call_def_check(def, &inner);
     return e == REFQ_OK ? e : rqi_fail_at(r->err, e, r->file, node->line, "%s", inner.text);
+}
+
+refq_err rqi_read_input_schema(const rqi_reading *r, const rqi_key *key, const rqi_yaml_node *node,
+                               void *target)
+{
+    const rqi_config_task *task = target;
+    refq_err e = rqi_read_schema(r, key, node, target);
+    const refq_task_def def = {.input_schema = task->def.input_schema};
+    return e == REFQ_OK ? check(r, node, &def) : e;
+}
+
+refq_err rqi_read_output_schema(const rqi_reading *r, const rqi_key *key, const rqi_yaml_node *node,
+                                void *target)
+{
+    const rqi_config_task *task = target;
+    refq_err e = rqi_read_schema(r, key, node, target);
+    const refq_task_def def = {.output_schema = task->def.output_schema};
+    return e == REFQ_OK ? check(r, node, &def) : e;
 }
 
 refq_err rqi_read_namespace(const rqi_reading *r, const rqi_key *key, const rqi_yaml_node *node,

@@ -13,6 +13,8 @@ extern const char *const rqi_format_words[];
 rqi_read_fn rqi_read_reuse;
 rqi_read_fn rqi_read_format;
 rqi_read_fn rqi_read_max_size;
+rqi_read_fn rqi_read_input_schema;
+rqi_read_fn rqi_read_output_schema;
 rqi_read_fn rqi_read_namespace;
 rqi_read_fn rqi_read_owner;
 rqi_read_fn rqi_read_policy;

@@ -1,23 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * DESIGN. What is wrong with a namespace or a policy is found here, when the
- * task is offered, and not by its first caller. Unknown members of a policy are
- * refused, unlike in an entry's: there they come from a newer writer, here from
- * a slip, and a slip in a policy opens what it was meant to close. Templates are
- * tried with an identity that is not known.
+ * DESIGN. What is wrong with a namespace, a policy or a schema is found here,
+ * when the task is offered, and not by its first caller (access/strict.h).
+ * Templates are tried with an identity that is not known.
  */
 #include "run/call_def.h"
 
+#include "access/strict.h"
 #include "base/error.h"
-#include "codec/json.h"
 
-#include <refq/access.h>
+#include <refq/schema.h>
 
 #include <string.h>
 
 #define MAX_SIZE_MAX ((int64_t)1 << 30)
-#define POLICY_MAX   ((size_t)8 << 10) /* as written anew it still fits a task's record */
-#define POLICY_DEPTH 4
 
 static const char *const reuse_names[] = {[REFQ_REUSE_NONE] = "none",
                                           [REFQ_REUSE_IN_FLIGHT] = "in_flight",
@@ -37,34 +33,6 @@ bool rqi_call_def_own_policy(const char *policy)
 
 /* --- Checking --------------------------------------------------------------------------------- */
 
-static refq_err check_members(const char *json, refq_error *err)
-{
-    static const char *const known[] = {"user_permissions", "agent_permissions",
-                                        "owner_permissions", "allowed_actors", "denied_actors"};
-    json_t *object = NULL;
-    const char *name = NULL;
-    json_t *value = NULL;
-    refq_err rc = rqi_json_load(json, strlen(json), POLICY_MAX, POLICY_DEPTH, &object, err);
-    if (rc != REFQ_OK) {
-        return rc;
-    }
-    json_object_foreach(object, name, value)
-    {
-        size_t i = 0;
-        while (i < sizeof known / sizeof known[0] && strcmp(known[i], name) != 0) {
-            i++;
-        }
-        if (i == sizeof known / sizeof known[0]) {
-            rc = rqi_fail(err, REFQ_ERR_INVALID,
-                          "it has no '%.40s'; known are user_permissions, agent_permissions, "
-                          "owner_permissions, allowed_actors, denied_actors",
-                          name);
-        }
-    }
-    json_decref(object);
-    return rc;
-}
-
 /* Free *ret with refq_policy_free(). */
 static refq_err read_policy(const char *text, refq_policy **ret, refq_error *err)
 {
@@ -73,8 +41,23 @@ static refq_err read_policy(const char *text, refq_policy **ret, refq_error *err
         refq_err rc = refq_policy_named(text, &preset, err);
         return rc == REFQ_OK ? refq_policy_copy(&preset, ret, err) : rc;
     }
-    refq_err rc = check_members(text, err);
-    return rc == REFQ_OK ? refq_policy_parse(text, strlen(text), ret, err) : rc;
+    return rqi_strict_policy(text, false, ret, err);
+}
+
+/* The templates of a rule, and what they become for nobody. */
+static refq_err look_at(const refq_caller_rule *rule, const refq_caller *caller, refq_error *err)
+{
+    const char *owner = refq_caller_policy(caller)->owner;
+    refq_err rc = REFQ_OK;
+    if (rule->namespace_template != NULL) {
+        rc = rqi_strict_template(rule->namespace_template, err);
+        rc = rc == REFQ_OK ? rqi_strict_namespace(refq_caller_namespace(caller), err) : rc;
+    }
+    if (rc == REFQ_OK && rule->owner_template != NULL) {
+        rc = rqi_strict_template(rule->owner_template, err);
+        rc = rc == REFQ_OK && owner != NULL ? rqi_strict_owner(owner, err) : rc;
+    }
+    return rc;
 }
 
 /* As a call of nobody would. */
@@ -88,6 +71,7 @@ static refq_err try_rule(const refq_task_def *def, const refq_policy *policy, re
                              .policy = policy};
     refq_err rc = refq_caller_make(&rule, NULL, NULL, &caller, err);
     if (rc == REFQ_OK) {
+        rc = look_at(&rule, caller, err);
         refq_caller_free(caller);
     }
     return rc;
@@ -121,6 +105,15 @@ static refq_err check_rule(const refq_task_def *def, refq_error *err)
     return rc == REFQ_OK ? rc : rqi_fail_in(err, rc, "policy");
 }
 
+static refq_err check_schema(const char *field, const char *text, refq_error *err)
+{
+    refq_schema *schema = NULL;
+    refq_err rc =
+        text != NULL ? refq_schema_compile(text, strlen(text), NULL, &schema, err) : REFQ_OK;
+    refq_schema_unref(schema);
+    return rc == REFQ_OK ? rc : rqi_fail_in(err, rc, "%s", field);
+}
+
 refq_err rqi_call_def_check(const refq_task_def *def, refq_error *err)
 {
     if (def->has_reuse && (unsigned)def->reuse >= N_REUSES) {
@@ -134,7 +127,9 @@ refq_err rqi_call_def_check(const refq_task_def *def, refq_error *err)
         return rqi_fail(err, REFQ_ERR_LIMIT, "max_size: must be 0 to %lld",
                         (long long)MAX_SIZE_MAX);
     }
-    return check_rule(def, err);
+    refq_err rc = check_schema("input_schema", def->input_schema, err);
+    rc = rc == REFQ_OK ? check_schema("output_schema", def->output_schema, err) : rc;
+    return rc == REFQ_OK ? check_rule(def, err) : rc;
 }
 
 /* --- Telling ---------------------------------------------------------------------------------- */
