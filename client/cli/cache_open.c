@@ -93,6 +93,37 @@ refq_actor cli_who_actor(const cli_who *who)
     return refq_actor_parse(as, who->session, &actor, NULL) == REFQ_OK ? actor : (refq_actor){0};
 }
 
+/* As a shell takes it for one word. */
+static void add_option(rqi_buf *out, const char *name, const char *text)
+{
+    static const char plain[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.:/@";
+    if (text == NULL) {
+        return;
+    }
+    rqi_buf_addf(out, " --%s ", name);
+    if (text[0] != '\0' && text[strspn(text, plain)] == '\0') {
+        rqi_buf_adds(out, text);
+        return;
+    }
+    rqi_buf_addc(out, '\'');
+    for (; *text != '\0'; text++) {
+        if (*text == '\'') {
+            rqi_buf_adds(out, "'\\''");
+        } else {
+            rqi_buf_addc(out, *text);
+        }
+    }
+    rqi_buf_addc(out, '\'');
+}
+
+void cli_who_words(const cli_who *who, const char *store, rqi_buf *out)
+{
+    add_option(out, "as", who->as);
+    add_option(out, "session", who->session);
+    add_option(out, "store", store);
+}
+
 bool cli_who_may_enter(const cli_who *who, const char *space)
 {
     refq_actor actor = cli_who_actor(who);

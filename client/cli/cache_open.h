@@ -5,6 +5,8 @@
 
 #include "cli.h"
 
+#include "base/buf.h"
+
 #include <refq/cache.h>
 
 /* --- Options ---------------------------------------------------------------------------------- */
@@ -84,6 +86,9 @@ refq_actor cli_who_actor(const cli_who *who);
 
 /* The same as a server's authentication would have found out. */
 refq_identity cli_who_identity(const cli_who *who);
+
+/* Appends the options that say so, each with a blank before it, for a command that is suggested. */
+void cli_who_words(const cli_who *who, const char *store, rqi_buf *out);
 
 bool cli_who_may_enter(const cli_who *who, const char *space);
 

@@ -101,14 +101,21 @@ static const cli_option options[] = {
 /* --- The call --------------------------------------------------------------------------------- */
 
 /* What must not get lost: it is said when the command ends without an answer. */
-static char submitted[REFQ_REF_MAX + 1];
+static struct {
+    const cli_who *who;
+    char next[REFQ_REF_MAX + 256]; /* the command that goes on; "" before there is a task */
+} going_on;
 
 static void on_submitted(void *arg, const char *ref_id)
 {
-    char words[REFQ_REF_MAX + 64];
+    char words[sizeof going_on.next + 32];
+    rqi_buf options_again = {0};
     (void)arg;
-    (void)snprintf(submitted, sizeof submitted, "%s", ref_id);
-    (void)snprintf(words, sizeof words, "the task goes on: refq get %s", ref_id);
+    cli_who_words(going_on.who, NULL, &options_again);
+    (void)snprintf(going_on.next, sizeof going_on.next, "refq get %s%s", ref_id,
+                   rqi_buf_str(&options_again));
+    (void)snprintf(words, sizeof words, "the task goes on: %s", going_on.next);
+    rqi_buf_done(&options_again);
     cli_parting_set(words);
 }
 
@@ -157,7 +164,8 @@ static int fail(refq_client *client, const refq_call_spec *spec, const refq_erro
     return cli_cache_fail(err);
 }
 
-static int answer(const cli_common *common, const cli_cache *c, const refq_call_spec *spec)
+static int answer(const cli_common *common, const cli_cache *c, const refq_call_spec *spec,
+                  const cli_who *who)
 {
     refq_calls *calls = NULL;
     refq_error err = {0};
@@ -172,12 +180,16 @@ static int answer(const cli_common *common, const cli_cache *c, const refq_call_
     refq_calls_free(calls);
     if (rc != REFQ_OK) {
         int code = fail(c->client, spec, &err);
-        if (submitted[0] != '\0') {
-            cli_note("the task may go on: refq get %s", submitted);
+        if (going_on.next[0] != '\0') {
+            cli_note("the task may go on: %s", going_on.next);
         }
         return code;
     }
-    int code = common->json ? cli_reply_json(&response) : cli_reply_called(&response);
+    rqi_buf again = {0};
+    cli_who_words(who, NULL, &again);
+    int code =
+        common->json ? cli_reply_json(&response) : cli_reply_called(&response, rqi_buf_str(&again));
+    rqi_buf_done(&again);
     refq_response_free(&response);
     return code;
 }
@@ -199,8 +211,9 @@ static int call(const cli_common *common, const struct call_options *opt, refq_c
                              .actor = cli_who_actor(&opt->who)};
     spec->rule = own ? &rule : NULL;
     spec->identity = &identity;
+    going_on.who = &opt->who;
     code = code == EX_OK ? cli_cache_open(common, NULL, spec->queue, CLI_CACHE_TASKS, &c) : code;
-    code = code == EX_OK ? answer(common, &c, spec) : code;
+    code = code == EX_OK ? answer(common, &c, spec, &opt->who) : code;
     cli_cache_close(&c);
     refq_policy_free(policy);
     return code;

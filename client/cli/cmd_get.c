@@ -63,8 +63,8 @@ static refq_cache_query query_of(const cli_common *common, const struct get_opti
     return (refq_cache_query){
         .struct_size = sizeof(refq_cache_query),
         .full = !wants_preview(opt),
-        .has_page = opt->page.given,
-        .page = opt->page.value,
+        .has_page = opt->page.given || opt->page_size.given,
+        .page = opt->page.given ? opt->page.value : 1,
         .has_page_size = opt->page_size.given,
         .page_size = opt->page_size.value,
         .has_max_size = opt->max_size.given,
@@ -82,7 +82,11 @@ static int show_reply(const cli_common *common, const struct get_options *opt, c
     if (refq_cache_get(c->cache, ref, &query, actor, &response, &err) != REFQ_OK) {
         return cli_cache_fail(&err);
     }
-    int code = common->json ? cli_reply_json(&response) : cli_reply_preview(&response);
+    rqi_buf options_again = {0};
+    cli_who_words(&opt->who, opt->store, &options_again);
+    int code = common->json ? cli_reply_json(&response)
+                            : cli_reply_preview(&response, rqi_buf_str(&options_again));
+    rqi_buf_done(&options_again);
     refq_response_free(&response);
     return code;
 }

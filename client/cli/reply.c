@@ -219,7 +219,7 @@ static void note_page(int64_t page, int64_t pages, const char *items)
 }
 
 /* What is shown is not all: says what it is, and how to see more. */
-static void note_preview(refq_bytes all)
+static void note_preview(refq_bytes all, const char *options)
 {
     rqi_buf ref = {0};
     rqi_buf items = {0};
@@ -232,8 +232,8 @@ static void note_preview(refq_bytes all)
     if (page > 0) {
         note_page(page, cli_reply_number(all, "total_pages", 0), rqi_buf_str(&items));
     } else {
-        cli_note("a preview%s; refq get %s prints the whole value, with --page 1 the first page",
-                 rqi_buf_str(&items), rqi_buf_str(&ref));
+        cli_note("a preview%s; refq get %s%s prints the whole value, with --page 1 the first page",
+                 rqi_buf_str(&items), rqi_buf_str(&ref), options);
     }
     rqi_buf_done(&items);
     rqi_buf_done(&ref);
@@ -264,7 +264,7 @@ static int put(rqi_buf *text, refq_bytes raw)
     return text->err == REFQ_OK ? (cli_out(text), EX_OK) : cli_fail_as(EX_OSERR, "out of memory");
 }
 
-int cli_reply_preview(const refq_response *response)
+int cli_reply_preview(const refq_response *response, const char *options)
 {
     refq_bytes all = all_of(response);
     if (response->is_async) {
@@ -276,7 +276,7 @@ int cli_reply_preview(const refq_response *response)
     int code = put(&text, value);
     rqi_buf_done(&text);
     if (code == EX_OK && !response->is_complete) {
-        note_preview(all);
+        note_preview(all, options);
     }
     return code;
 }
@@ -292,7 +292,7 @@ static void add_row(cli_table *table, const char *label, cli_tone tone, const rq
 }
 
 /* A reference, how its task stands, and how to go on. */
-static int show_handle(const refq_response *response)
+static int show_handle(const refq_response *response, const char *options)
 {
     static const cli_column columns[] = {{NULL, false}, {"", false}};
     cli_table table = cli_table_make(columns, 2);
@@ -304,11 +304,13 @@ static int show_handle(const refq_response *response)
     rqi_buf_adds(&text, refq_status_name(response->status));
     add_row(&table, "status", cli_tone_of(response->status), &text);
     rqi_buf_clear(&text);
-    add_progress(all, &text);
+    if (!response->is_async || cli_reply_member(all, "progress").len > 0) {
+        add_progress(all, &text);
+    }
     add_row(&table, response->is_async ? "progress" : "about", CLI_PLAIN, &text);
     rqi_buf_clear(&text);
     if (response->is_async) {
-        rqi_buf_addf(&text, "refq get %s   (refq watch follows it)", rqi_buf_str(&ref));
+        rqi_buf_addf(&text, "refq get %s%s   (refq watch follows it)", rqi_buf_str(&ref), options);
     }
     add_row(&table, "next", CLI_PLAIN, &text);
     rqi_buf_done(&text);
@@ -317,7 +319,7 @@ static int show_handle(const refq_response *response)
     return code == EX_OK ? status_of(response) : code;
 }
 
-static int show_value(const refq_response *response, refq_bytes value)
+static int show_value(const refq_response *response, refq_bytes value, const char *options)
 {
     rqi_buf ref = {0};
     rqi_buf text = {0};
@@ -327,19 +329,19 @@ static int show_value(const refq_response *response, refq_bytes value)
     cli_reply_pretty(value, &text);
     int code = put(&text, value);
     if (code == EX_OK && !response->is_complete) {
-        note_preview(all);
+        note_preview(all, options);
     }
     rqi_buf_done(&text);
     rqi_buf_done(&ref);
     return code;
 }
 
-int cli_reply_called(const refq_response *response)
+int cli_reply_called(const refq_response *response, const char *options)
 {
     refq_bytes value = response->is_async ? (refq_bytes){0} : value_of(all_of(response));
     if (value.len > 0) {
-        return show_value(response, value);
+        return show_value(response, value, options);
     }
     bool over = response->is_async && refq_status_is_terminal(response->status);
-    return over ? cli_reply_missing(response) : show_handle(response);
+    return over ? cli_reply_missing(response) : show_handle(response, options);
 }

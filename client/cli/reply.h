@@ -26,12 +26,13 @@ void cli_reply_pretty(refq_bytes value, rqi_buf *out);
  * one that is not over. */
 int cli_reply_json(const refq_response *response);
 
-/* For a call: the value on many lines, or the reference and how to go on with it. */
-int cli_reply_called(const refq_response *response);
+/* For a call: the value on many lines, or the reference and how to go on with it. The commands that
+ * it names get these options (each with a blank before it). */
+int cli_reply_called(const refq_response *response, const char *options);
 
 /* For a look at a reference: the preview on one line with a note of what it is, or why there is no
- * value (on stderr). */
-int cli_reply_preview(const refq_response *response);
+ * value (on stderr). options as above. */
+int cli_reply_preview(const refq_response *response, const char *options);
 
 /* Says on stderr why there is no value. */
 int cli_reply_missing(const refq_response *response);

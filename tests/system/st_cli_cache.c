@@ -251,6 +251,23 @@ START_TEST(a_call_goes_by_the_tasks_definition)
 }
 END_TEST
 
+/* What is suggested works when it is pasted. */
+START_TEST(suggestions_say_who_asks)
+{
+    const rqt_result *r = RQT_REFQ("call", "many", "--max-size", "20", "--as", "user:d'Arc",
+                                   "--session", "s 1", "--namespace", "session:s 1");
+    ck_assert_msg(strstr(r->err, " --as 'user:d'\\''Arc' --session 's 1' prints") != NULL, "%s",
+                  r->err);
+    r = RQT_REFQ("call", "slow", "--async-timeout", "0", "--as", "user:ada");
+    ck_assert_int_eq(r->status, EX_TEMPFAIL);
+    ck_assert_msg(strstr(r->out, " --as user:ada   (refq watch") != NULL, "%s", r->out);
+    ck_assert_ptr_null(strstr(r->out, "Task is "));
+    char ref[64];
+    (void)snprintf(ref, sizeof ref, "%.37s", strstr(r->out, "docs:"));
+    rqt_expect_out(RQT_REFQ("cancel", ref), "cancelled");
+}
+END_TEST
+
 START_TEST(a_key_of_another_task_is_refused)
 {
     rqt_expect_out(RQT_REFQ("call", "echo", "--key", "k9"), "{}");
@@ -287,6 +304,7 @@ START_TEST(pages_put_together_are_the_value)
     const char *ref = stored("[1,2,3,4,5,6,7,8]", "--tool", "t");
     rqt_expect_out(RQT_REFQ("get", ref), "[1,2,3,4,5,6,7,8]\n");
     rqt_expect_out(RQT_REFQ("get", ref, "--page", "1", "--page-size", "3"), "[1, 2, 3]\n");
+    rqt_expect_out(RQT_REFQ("get", ref, "--page-size", "3"), "[1, 2, 3]\n");
     rqt_expect_out(RQT_REFQ("get", ref, "--page", "2", "--page-size", "3"), "[4, 5, 6]\n");
     const rqt_result *r = RQT_REFQ("get", ref, "--page", "3", "--page-size", "3");
     rqt_expect_out(r, "[7, 8]\n");
@@ -618,6 +636,7 @@ int main(void)
     tcase_add_test(c, a_bad_call_queues_nothing);
     tcase_add_test(c, a_value_to_compute_with_is_not_shown);
     tcase_add_test(c, a_call_goes_by_the_tasks_definition);
+    tcase_add_test(c, suggestions_say_who_asks);
     tcase_add_test(c, a_key_of_another_task_is_refused);
     tcase_add_test(c, an_interrupted_call_says_where_it_goes_on);
     tcase_add_test(c, pages_put_together_are_the_value);
