@@ -130,15 +130,22 @@ static const cli_command *find_command(int n, char **words, int *ret_words)
     return found != NULL ? found : find_by_name(words[0]);
 }
 
+static void add_verb(rqi_buf *out, const char *group, const char *name)
+{
+    size_t len = strlen(group);
+    if (strncmp(name, group, len) == 0 && name[len] == ' ') {
+        rqi_buf_addf(out, "%s%s", out->len > 0 ? ", " : "", name + len + 1);
+    }
+}
+
 /* The verbs of a group, such as "list, replay, purge"; "" when there is no such group. */
 static void add_verbs(rqi_buf *out, const char *group)
 {
-    size_t len = strlen(group);
     for (size_t i = 0; i < N_COMMANDS; i++) {
-        const char *name = commands[i]->name;
-        if (strncmp(name, group, len) == 0 && name[len] == ' ') {
-            rqi_buf_addf(out, "%s%s", out->len > 0 ? ", " : "", name + len + 1);
-        }
+        add_verb(out, group, commands[i]->name);
+    }
+    for (size_t i = 0; i < sizeof aliases / sizeof aliases[0]; i++) {
+        add_verb(out, group, aliases[i].name);
     }
 }
 
