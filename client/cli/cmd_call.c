@@ -11,6 +11,7 @@
 #include "args_input.h"
 #include "cache_open.h"
 #include "exit.h"
+#include "explain.h"
 #include "parting.h"
 #include "queue.h"
 #include "readers.h"
@@ -103,6 +104,7 @@ static const cli_option options[] = {
 /* What must not get lost: it is said when the command ends without an answer. */
 static struct {
     const cli_who *who;
+    char ref_id[REFQ_REF_MAX + 1];
     char next[REFQ_REF_MAX + 256]; /* the command that goes on; "" before there is a task */
 } going_on;
 
@@ -112,6 +114,7 @@ static void on_submitted(void *arg, const char *ref_id)
     rqi_buf options_again = {0};
     (void)arg;
     cli_who_words(going_on.who, NULL, &options_again);
+    (void)snprintf(going_on.ref_id, sizeof going_on.ref_id, "%s", ref_id);
     (void)snprintf(going_on.next, sizeof going_on.next, "refq get %s%s", ref_id,
                    rqi_buf_str(&options_again));
     (void)snprintf(words, sizeof words, "the task goes on: %s", going_on.next);
@@ -164,6 +167,20 @@ static int fail(refq_client *client, const refq_call_spec *spec, const refq_erro
     return cli_cache_fail(err);
 }
 
+/* Why nobody has begun: whether anybody will. */
+static void explain(refq_client *client, const refq_response *response, rqi_buf *out)
+{
+    refq_ref ref;
+    refq_task *task = NULL;
+    if (response->status != REFQ_PENDING || !response->is_async ||
+        refq_ref_parse(going_on.ref_id, &ref, NULL) != REFQ_OK ||
+        refq_client_wait(client, &ref, 0, NULL, NULL, &task, NULL) != REFQ_OK) {
+        return;
+    }
+    cli_explain(out, client, task);
+    refq_task_free(task);
+}
+
 static int answer(const cli_common *common, const cli_cache *c, const refq_call_spec *spec,
                   const cli_who *who)
 {
@@ -186,9 +203,12 @@ static int answer(const cli_common *common, const cli_cache *c, const refq_call_
         return code;
     }
     rqi_buf again = {0};
+    rqi_buf about = {0};
     cli_who_words(who, NULL, &again);
-    int code =
-        common->json ? cli_reply_json(&response) : cli_reply_called(&response, rqi_buf_str(&again));
+    explain(c->client, &response, &about);
+    int code = common->json ? cli_reply_json(&response)
+                            : cli_reply_called(&response, rqi_buf_str(&again), &about);
+    rqi_buf_done(&about);
     rqi_buf_done(&again);
     refq_response_free(&response);
     return code;

@@ -31,6 +31,14 @@ static void add_offer(rqi_buf *out, refq_client *client, const refq_task *task)
     }
 }
 
+static void add_paused(rqi_buf *out, refq_client *client, const char *queue)
+{
+    refq_stats stats = {0};
+    if (refq_client_stats(client, queue, &stats, NULL) == REFQ_OK && stats.paused) {
+        rqi_buf_addf(out, "; queue %s is paused", queue);
+    }
+}
+
 static void explain_pending(rqi_buf *out, refq_client *client, const refq_task *task)
 {
     char span[32];
@@ -47,6 +55,7 @@ static void explain_pending(rqi_buf *out, refq_client *client, const refq_task *
     if (attempt > 0) {
         rqi_buf_addf(out, "; it will be attempt %lld", (long long)attempt + 1);
     }
+    add_paused(out, client, refq_task_ref(task)->queue);
     add_offer(out, client, task);
 }
 

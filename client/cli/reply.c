@@ -292,7 +292,7 @@ static void add_row(cli_table *table, const char *label, cli_tone tone, const rq
 }
 
 /* A reference, how its task stands, and how to go on. */
-static int show_handle(const refq_response *response, const char *options)
+static int show_handle(const refq_response *response, const char *options, const rqi_buf *about)
 {
     static const cli_column columns[] = {{NULL, false}, {"", false}};
     cli_table table = cli_table_make(columns, 2);
@@ -308,6 +308,7 @@ static int show_handle(const refq_response *response, const char *options)
         add_progress(all, &text);
     }
     add_row(&table, response->is_async ? "progress" : "about", CLI_PLAIN, &text);
+    add_row(&table, "about", CLI_PLAIN, about);
     rqi_buf_clear(&text);
     if (response->is_async) {
         rqi_buf_addf(&text, "refq get %s%s   (refq watch follows it)", rqi_buf_str(&ref), options);
@@ -336,12 +337,12 @@ static int show_value(const refq_response *response, refq_bytes value, const cha
     return code;
 }
 
-int cli_reply_called(const refq_response *response, const char *options)
+int cli_reply_called(const refq_response *response, const char *options, const rqi_buf *about)
 {
     refq_bytes value = response->is_async ? (refq_bytes){0} : value_of(all_of(response));
     if (value.len > 0) {
         return show_value(response, value, options);
     }
     bool over = response->is_async && refq_status_is_terminal(response->status);
-    return over ? cli_reply_missing(response) : show_handle(response, options);
+    return over ? cli_reply_missing(response) : show_handle(response, options, about);
 }

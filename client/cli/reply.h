@@ -27,8 +27,9 @@ void cli_reply_pretty(refq_bytes value, rqi_buf *out);
 int cli_reply_json(const refq_response *response);
 
 /* For a call: the value on many lines, or the reference and how to go on with it. The commands that
- * it names get these options (each with a blank before it). */
-int cli_reply_called(const refq_response *response, const char *options);
+ * it names get these options (each with a blank before it); about: how a task that is not over
+ * stands, in words, empty when that is not known. */
+int cli_reply_called(const refq_response *response, const char *options, const rqi_buf *about);
 
 /* For a look at a reference: the preview on one line with a note of what it is, or why there is no
  * value (on stderr). options as above. */

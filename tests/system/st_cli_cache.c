@@ -268,6 +268,18 @@ START_TEST(suggestions_say_who_asks)
 }
 END_TEST
 
+START_TEST(a_call_that_nobody_will_begin_says_so)
+{
+    rqt_expect_out(RQT_REFQ("pause"), "paused");
+    const rqt_result *r = RQT_REFQ("call", "echo", "--async-timeout", "0");
+    ck_assert_int_eq(r->status, EX_TEMPFAIL);
+    ck_assert_msg(strstr(r->out, "waits for a free worker; queue docs is paused") != NULL, "%s",
+                  r->out);
+    rqt_expect_out(RQT_REFQ("resume"), "open");
+    rqt_expect_out(RQT_REFQ("call", "echo"), "{}");
+}
+END_TEST
+
 START_TEST(a_key_of_another_task_is_refused)
 {
     rqt_expect_out(RQT_REFQ("call", "echo", "--key", "k9"), "{}");
@@ -637,6 +649,7 @@ int main(void)
     tcase_add_test(c, a_value_to_compute_with_is_not_shown);
     tcase_add_test(c, a_call_goes_by_the_tasks_definition);
     tcase_add_test(c, suggestions_say_who_asks);
+    tcase_add_test(c, a_call_that_nobody_will_begin_says_so);
     tcase_add_test(c, a_key_of_another_task_is_refused);
     tcase_add_test(c, an_interrupted_call_says_where_it_goes_on);
     tcase_add_test(c, pages_put_together_are_the_value);
