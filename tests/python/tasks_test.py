@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: MIT
 """refq.Tasks against a real server and worker."""
+import json
 import pathlib
+import subprocess
 import threading
 
 import pytest
 import redis
-from fleet import QUEUE, until
+from fleet import QUEUE, REFQ, until
 
 import refq
 import refq.server
 from refq import Tasks
+from refq.scope import PRESETS
 
 GONE = 'docs:' + 32 * '0'
 
@@ -66,15 +69,68 @@ def test_options_out_of_bounds_are_refused(tasks, options):
         tasks.enqueue('echo', {}, **options)
 
 
-@pytest.mark.parametrize('options', [
-    {'namespace': ''}, {'namespace': 'a\nb'}, {'owner': 257 * 'x'}, {'session': 7}, {'actor': '\ud800'},
-    {'policy': {'colour': 1}}, {'policy': {'user_permissions': 32}}, {'policy': {'agent_permissions': '1'}},
-    {'policy': {'allowed_actors': 'user:a'}}, {'policy': {'denied_actors': ['']}},
-    {'policy': {'denied_actors': [f'user:{i}' for i in range(2000)]}},
-    {'policy': {'owner': 'user:a'}, 'owner': 'user:b'}])
-def test_a_scope_that_no_worker_would_take_is_refused(tasks, options):
-    with pytest.raises(refq.InvalidError):
+@pytest.mark.parametrize('options, words', [
+    ({'namespace': ''}, 'namespace must be 1 to 256'), ({'namespace': 'a\nb'}, 'one line'),
+    ({'namespace': 'a\x85b'}, 'one line'), ({'owner': 257 * 'x'}, '256'), ({'session': 7}, 'session must be text'),
+    ({'actor': '\ud800'}, 'lone surrogate'),
+    ({'policy': {'colour': 1}}, "no 'colour'"), ({'policy': {'user_permissions': 32}}, '0 to 31, not 32'),
+    ({'policy': {'agent_permissions': '1'}}, "0 to 31, not '1'"), ({'policy': {'allowed_actors': 'user:a'}}, 'texts'),
+    ({'policy': {'denied_actors': ['']}}, '1 to 256'), ({'policy': {'denied_actors': 1025 * ['a']}}, '1024'),
+    ({'policy': {'denied_actors': [f'user:number-{i:08}' for i in range(1000)]}}, 'bytes'),
+    ({'policy': {'owner': 'user:a'}, 'owner': 'user:b'}, 'another owner'),
+    ({'policy': {'owner': 'a'}}, "owner 'a'")])
+def test_a_scope_that_no_worker_would_take_is_refused(tasks, options, words):
+    with pytest.raises(refq.InvalidError) as caught:
         tasks.enqueue('echo', {}, **options)
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize('policy', ['user-only', '', '{}', 7, True, ['user_only'], b'public', Tasks, object()])
+def test_what_is_no_policy_is_refused_with_what_there_is(tasks, policy):
+    with pytest.raises(refq.InvalidError) as caught:
+        tasks.enqueue('echo', {}, policy=policy)
+    assert 'user_only' in str(caught.value) and 'AccessPolicy' in str(caught.value)
+
+
+@pytest.mark.parametrize('policy, users, agents', [
+    ('default', 31, 17), ('public', 31, 31), ('user_only', 31, 0), ('execute_only', 31, 16), ('read_only', 1, 1),
+    ({}, 31, 17), ({'agent_permissions': 1}, 31, 1)])
+def test_a_policy_may_be_the_name_of_a_preset(tasks, raw, policy, users, agents):
+    ref = tasks.enqueue('echo', {}, policy=policy, owner='user:alice')
+    tasks.wait(ref, timeout=30)
+    stored = json.loads(raw.get('mcp-refcache:entry:' + ref))['policy']
+    assert stored == {'user_permissions': users, 'agent_permissions': agents, 'owner': 'user:alice',
+                      'owner_permissions': 31, 'allowed_actors': None, 'denied_actors': None, 'bound_session': None}
+
+
+def test_the_presets_are_those_of_the_command_line(tasks, fleet, raw):
+    for name in PRESETS:
+        asked = subprocess.run([REFQ, 'call', 'echo', '--redis', fleet.url, '--queue', QUEUE, '--policy', name,
+                                '--args', json.dumps({'preset': name}), '--as', 'user:a', '-o', 'json'],
+                               capture_output=True, text=True, check=True, timeout=30)
+        theirs = json.loads(raw.get('mcp-refcache:entry:' + json.loads(asked.stdout)['ref_id']))
+        ref = tasks.enqueue('echo', policy=name)
+        tasks.wait(ref, timeout=30)
+        assert json.loads(raw.get('mcp-refcache:entry:' + ref))['policy'] == theirs['policy']
+
+
+@pytest.mark.parametrize('name, text', [
+    *[('owner', text) for text in ('bob', 'user', 'user:', 'user:*', 'agent:*', 'User:bob', 'system:internal')],
+    *[('actor', text) for text in ('bob', 'user:', 'agent:', 'users:bob', 'system', 'system:bob', ':bob')],
+    *[('namespace', text) for text in ('user', 'agent', 'session', 'user:', 'agent:', 'session:', 'user:*')]])
+def test_names_that_nobody_could_use_are_refused(tasks, name, text):
+    with pytest.raises(refq.InvalidError) as caught:
+        tasks.enqueue('echo', {}, **{name: text})
+    assert f'{name} {text!r}' in str(caught.value) and ':<id>' in str(caught.value)
+
+
+@pytest.mark.parametrize('options', [
+    {'namespace': 'lab'}, {'namespace': 'org:acme'}, {'namespace': 'shared:x'}, {'namespace': 'user:a:b'},
+    {'namespace': 'session:s1'}, {'owner': 'agent:claude-1'}, {'actor': 'user'}, {'actor': 'agent:*'},
+    {'actor': 'user:alice', 'actor_session': 's1'}, {'actor': 'system:internal'}])
+def test_names_that_somebody_can_use_are_taken(tasks, options):
+    ref = tasks.enqueue('echo', {'n': 1}, **options)
+    assert tasks.result(ref, timeout=30) == {'n': 1}
 
 
 def test_a_task_name_is_checked(tasks):

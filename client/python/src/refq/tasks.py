@@ -141,7 +141,7 @@ class Tasks:
                 timeout: float | None = None, retries: int | None = None, start_within: float | None = None,
                 key: str | None = None, key_ttl: float | None = None, traceparent: str | None = None,
                 namespace: str | None = None, owner: str | None = None, session: str | None = None,
-                policy: Mapping[str, Any] | PolicyModel | None = None, actor: str | None = None,
+                policy: str | Mapping[str, Any] | PolicyModel | None = None, actor: str | None = None,
                 actor_session: str | None = None, after: Iterable[str] = ()) -> str:
         """Hands in one task, and returns its reference at once.
 
@@ -151,10 +151,11 @@ class Tasks:
         is returned and nothing is queued. ``ref_id``: made by make_ref() before, so that a program that dies while it
         asks can ask again; without it lost replies are repeated just as safely as long as this process lives.
 
-        ``namespace``, ``policy`` (a mcp_refcache.AccessPolicy, or a dict with its fields), ``owner`` and ``session``
-        are those of the result: whoever reads it through a cache is checked against them. ``actor``, such as
-        'user:alice', and ``actor_session`` are who hands it in. ``after``: references of tasks that have to be over,
-        however they end, before it starts.
+        ``namespace``, ``policy`` (the name of a preset, such as 'user_only', a dict of what differs from the default,
+        or a mcp_refcache.AccessPolicy), ``owner`` and ``session`` are those of the result: whoever reads it through a
+        cache is checked against them. ``actor``, such as 'user:alice', and ``actor_session`` are who hands it in. With
+        an actor, references in the arguments stand for their values, as far as he may use these; without one they are
+        texts. ``after``: references of tasks that have to be over, however they end, before it starts.
 
         InvalidError: nothing was sent. FullError: the queue takes no more now.
         """
