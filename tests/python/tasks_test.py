@@ -215,6 +215,27 @@ def test_wait_answers_the_state_at_its_deadline(tasks, gate):
     assert tasks.cancel(ref)
 
 
+@pytest.mark.parametrize('ask', ['wait', 'result'])
+@pytest.mark.parametrize('timeout', ['5', True, float('nan'), [5], b'5'])
+def test_a_timeout_that_is_no_number_is_refused(tasks, ask, timeout):
+    with pytest.raises(refq.InvalidError, match='timeout must be a number of seconds') as caught:
+        getattr(tasks, ask)(GONE, timeout=timeout)
+    assert repr(timeout) in str(caught.value)
+
+
+def test_result_waits_only_so_long_as_it_is_told(tasks):
+    with pytest.raises(refq.InvalidError, match='timeout must be a number of seconds, not None'):
+        tasks.result(GONE, timeout=None)
+
+
+def test_a_timeout_below_zero_asks_once(tasks):
+    ref = tasks.enqueue('echo', delay=3600)
+    assert tasks.wait(ref, timeout=-0.001).status == 'pending'
+    with pytest.raises(refq.NotCompleteError):
+        tasks.result(ref, timeout=-1)
+    tasks.cancel(ref)
+
+
 def test_wait_for_what_is_over_returns_at_once(tasks):
     ref = tasks.enqueue('echo')
     tasks.wait(ref, timeout=30)
@@ -274,6 +295,22 @@ def test_failure_has_its_whole_message_and_reason(tasks):
     assert len(tasks.status(ref).error) <= 64
     (attempt,) = tasks.history(ref)
     assert (attempt.number, attempt.kind) == (1, 'permanent') and text in attempt.error and text in attempt.stderr
+
+
+def test_the_error_of_a_reference_and_of_a_snapshot(tasks):
+    text = 'it rains: ' + 200 * 'x'
+    ref = tasks.enqueue('fails', {'message': text})
+    task = tasks.wait(ref, timeout=30)
+    assert text in tasks.error_of(task)
+    assert tasks.error_of(ref) == tasks.error_of(task)
+    with pytest.raises(refq.NotFoundError):
+        tasks.error_of(GONE)
+
+
+@pytest.mark.parametrize('task', [None, 7, b'docs:1', {}])
+def test_error_of_what_is_no_task_is_refused(tasks, task):
+    with pytest.raises(refq.InvalidError, match='a reference, or a Task that status'):
+        tasks.error_of(task)
 
 
 def test_retries_are_counted(tasks, fleet):

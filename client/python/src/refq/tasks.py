@@ -61,6 +61,13 @@ def _ms(name: str, seconds: float | None) -> int:
     return -int(-seconds * 1000 // 1)  # what is less than a millisecond is one
 
 
+def _check_timeout(seconds: float) -> float:
+    """Of waiting; what is not above 0 asks once."""
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or seconds != seconds:
+        raise InvalidError(f'timeout must be a number of seconds, not {seconds!r:.40}')
+    return seconds
+
+
 def _check_text(name: str, text: str, limit: int) -> str:
     if not isinstance(text, str) or not 1 <= len(text.encode('utf-8', 'replace')) <= limit:
         raise InvalidError(f'{name} must be text of 1 to {limit} bytes')
@@ -216,7 +223,7 @@ class Tasks:
         NotCompleteError: it goes on. TaskFailedError, TaskCancelledError: there will be none. ExpiredError: it has
         outlived its time. NotFoundError: there is no such task.
         """
-        task = self.wait(ref_id, timeout) if timeout > 0 else self.status(ref_id)
+        task = self.wait(ref_id, timeout) if _check_timeout(timeout) > 0 else self.status(ref_id)
         if task.status == record.FAILED:
             error = self.error_of(task)
             raise TaskFailedError(f'{ref_id} failed ({task.reason or "unknown reason"}): {error}', error,
@@ -230,8 +237,13 @@ class Tasks:
             raise ExpiredError(f'the result of {ref_id} has expired, or was deleted; hand the task in again')
         return _value_of(ref_id, entry)
 
-    def error_of(self, task: Task) -> str:
-        """The whole message of a task's last failure; '' when there was none."""
+    def error_of(self, task: Task | str) -> str:
+        """The whole message of the last failure of a task, or of a reference's; '' when there was none."""
+        if isinstance(task, str):
+            task = self.status(task)
+        if not isinstance(task, Task):
+            raise InvalidError(f'error_of() takes a reference, or a Task that status() or wait() returned, not '
+                               f'{task!r:.60}')
         if task.error is None:
             return task.reason or '' if task.status == record.FAILED else ''
         last = next((a for a in reversed(self.history(task.ref_id)) if a.error), None)
@@ -248,6 +260,8 @@ class Tasks:
         holds one connection of the pool.
         """
         ref = reference.parse(ref_id)
+        if timeout is not None:
+            _check_timeout(timeout)
         return waiting.wait(self._server, self._redis, ref, f'{self._prefix}:{{{ref.queue}}}:',
                             timeout, lambda reply: self._found(ref_id, _read_records([ref], reply)[0]), on_change)
 
