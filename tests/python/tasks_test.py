@@ -414,6 +414,18 @@ def test_numbers_and_cleanup(tasks):
         tasks.status(ref)
 
 
+def test_the_catalog_says_what_is_offered(tasks, raw):
+    offered = tasks.catalog()
+    assert 'echo' in offered and 'slwo' not in offered
+    assert offered['flaky']['max_retries'] == 2
+    assert list(offered) == sorted(offered) and tasks.catalog('nobodys') == {}
+    key = f'refq:{{{QUEUE}}}:catalog'
+    raw.hset(key, ':echo', 1)
+    raw.hset(key, 'odd', 'no JSON')
+    assert ':echo' not in tasks.catalog() and tasks.catalog()['odd'] == {}
+    raw.hdel(key, ':echo', 'odd')
+
+
 def test_a_full_queue_takes_nothing(own_fleet):
     with Tasks(own_fleet.url, queue=QUEUE) as tasks:
         tasks.enqueue('echo')

@@ -6,6 +6,7 @@ no compiled part: an installation that can run mcp-refcache[redis] can run this.
 """
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping
@@ -307,6 +308,18 @@ class Tasks:
             if not cursor:
                 return removed
 
+    def catalog(self, queue: str | None = None) -> dict[str, dict[str, Any]]:
+        """What the workers of a queue offer: task name -> definition (docs/PROTOCOL.md), by name.
+
+        enqueue() does not look there: a task that nobody offers waits for a worker that does. A task stays in the
+        catalog for a minute after its last worker.
+        """
+        key = self._key(self._pick_queue(queue), 'catalog')
+        found = server.repeat(lambda: self._redis.hgetall(key))
+        assert isinstance(found, dict)
+        texts = {server.text_of(name): server.text_of(text) for name, text in found.items()}
+        return {name: _definition_of(texts[name]) for name in sorted(texts) if not name.startswith(':')}
+
     def stats(self, queue: str) -> dict[str, int]:
         """The numbers of a queue: pending, processing, complete, failed, cancelled, workers and more."""
         reply = self._server.call('stats', self._meta(reference.check_queue(queue)))
@@ -372,6 +385,15 @@ def _read_attempt(line: str) -> Attempt | None:
                        str(told.get('error', '')), str(told.get('worker', '')), str(told.get('stderr', '')))
     except (KeyError, TypeError, ValueError):
         return None
+
+
+def _definition_of(text: str) -> dict[str, Any]:
+    """What a worker has put into the catalog; of what it is not, nothing is known."""
+    with contextlib.suppress(ValueError):
+        told = json.loads(text)
+        if isinstance(told, dict):
+            return told
+    return {}
 
 
 def _value_of(ref_id: str, entry: bytes) -> Any:
