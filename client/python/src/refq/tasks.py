@@ -106,7 +106,7 @@ class Tasks:
     >>> ref = tasks.enqueue('ocr_pdf', {'path': '/srv/letter.pdf'})
     >>> tasks.wait(ref, timeout=600).status
     'complete'
-    >>> tasks.result(ref)['pages']
+    >>> len(tasks.result(ref))
     6
 
     It needs rights on Redis itself and asks nobody whether the caller may see a value. What an agent is shown must
