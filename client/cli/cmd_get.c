@@ -183,7 +183,7 @@ const cli_command cli_get = {
         "read what has the default policy. With --store only what is stored there is known.\n"
         "Exit status: 0 printed, 1 the task failed or was cancelled, 66 no such reference, or\n"
         "not for this actor, 75 not complete yet.\n",
-    .example = "refq get docs:0123456789abcdef0123456789abcdef | jq -r .text",
+    .example = "refq get docs:0123456789abcdef0123456789abcdef | jq -r '.[0]'",
     .options = options,
     .n_options = sizeof options / sizeof options[0],
     .options_size = sizeof(struct get_options),

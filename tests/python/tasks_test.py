@@ -414,6 +414,21 @@ def test_numbers_and_cleanup(tasks):
         tasks.status(ref)
 
 
+def test_what_is_not_a_list_or_a_number_removes_and_finds_nothing(tasks):
+    ref = tasks.enqueue('echo')
+    tasks.wait(ref, timeout=30)
+    with pytest.raises(refq.InvalidError, match='older_than'):
+        tasks.cleanup(QUEUE, None)
+    assert tasks.status(ref).status == 'complete'
+    for wrong in (ref, 7, None):
+        with pytest.raises(refq.InvalidError, match='list of references'):
+            tasks.look(wrong)
+    for wrong in (7, None):
+        with pytest.raises(refq.InvalidError, match='list of references'):
+            tasks.enqueue('echo', after=wrong)
+    tasks.wait(tasks.enqueue('echo', after=ref), timeout=30)
+
+
 def test_the_catalog_says_what_is_offered(tasks, raw):
     offered = tasks.catalog()
     assert 'echo' in offered and 'slwo' not in offered

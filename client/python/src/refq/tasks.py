@@ -92,8 +92,15 @@ def _extra_fields(preview: str, timeout: float | None, retries: int | None, star
     return extra
 
 
+def _references(name: str, ref_ids: Iterable[str]) -> list[Reference]:
+    """One text is a list of its letters for Python, and not what was meant."""
+    if isinstance(ref_ids, (str, bytes)) or not isinstance(ref_ids, Iterable):
+        raise InvalidError(f'{name} must be a list of references, not {ref_ids!r:.60}')
+    return [reference.parse(ref_id) for ref_id in ref_ids]
+
+
 def _after(ref_ids: Iterable[str]) -> list[str | int]:
-    refs = [str(reference.parse(ref_id)) for ref_id in ([ref_ids] if isinstance(ref_ids, str) else ref_ids)]
+    refs = [str(ref) for ref in _references('after', [ref_ids] if isinstance(ref_ids, str) else ref_ids)]
     if len(refs) > _AFTER_MAX:
         raise InvalidError(f'a task waits for at most {_AFTER_MAX} others, not for {len(refs)}')
     return ['after', ' '.join(refs)] if refs else []
@@ -198,7 +205,7 @@ class Tasks:
 
     def look(self, ref_ids: Iterable[str]) -> list[Task | None]:
         """The same for many, in their order; None for one that does not exist."""
-        refs = [reference.parse(ref_id) for ref_id in ref_ids]
+        refs = _references('ref_ids', ref_ids)
         queues: dict[str, list[Reference]] = {}
         for ref in refs:
             queues.setdefault(ref.queue, []).append(ref)
@@ -299,10 +306,12 @@ class Tasks:
 
     def cleanup(self, queue: str, older_than: float) -> int:
         """Removes the tasks of a queue that ended so many seconds ago, with their results; returns how many."""
-        removed, cursor = 0, ''
+        if older_than is None:
+            raise InvalidError('older_than must be a number of seconds; 0 removes all that are over')
+        removed, cursor, older_ms = 0, '', _ms('older_than', older_than)
         entries = f'{ENTRY_PREFIX}{reference.check_queue(queue)}:'
         while True:
-            reply = self._server.call('sweep', self._meta(queue), 'terminal', _ms('older_than', older_than), '', '',
+            reply = self._server.call('sweep', self._meta(queue), 'terminal', older_ms, '', '',
                                       _SUBMIT_MAX, cursor, entries, '')
             removed, cursor = removed + int(reply[0]), server.text_of(reply[1])
             if not cursor:
