@@ -26,12 +26,19 @@
 #define LEASE_MS   RQT_LEASE_MS
 #define RECOVER_MS (LEASE_MS + 5000)
 
+/* Where workers have to be missed. */
 static const char *const one_slot[] = {"--lease", RQT_LEASE, "--beat",  RQT_BEAT, "--concurrency",
                                        "1",       "--grace", RQT_GRACE, NULL};
 static const char *const few_slots[] = {"--lease", RQT_LEASE, "--beat",  RQT_BEAT, "--concurrency",
                                         "4",       "--grace", RQT_GRACE, NULL};
-static const char *const many_slots[] = {"--lease", RQT_LEASE, "--beat",  RQT_BEAT, "--concurrency",
-                                         "50",      "--grace", RQT_GRACE, NULL};
+
+/* Where none may be, however busy the machine is. */
+static const char *const calm_one[] = {"--lease", "20s",     "--beat",  RQT_BEAT, "--concurrency",
+                                       "1",       "--grace", RQT_GRACE, NULL};
+static const char *const calm_few[] = {"--lease", "20s",     "--beat",  RQT_BEAT, "--concurrency",
+                                       "4",       "--grace", RQT_GRACE, NULL};
+static const char *const calm_many[] = {"--lease", "20s",     "--beat",  RQT_BEAT, "--concurrency",
+                                        "50",      "--grace", RQT_GRACE, NULL};
 
 static const char tasks_yaml[] =
     "queue: docs\n"
@@ -241,7 +248,7 @@ static pid_t keeper_of(pid_t worker)
 START_TEST(a_worker_without_its_keeper_gives_its_tasks_back)
 {
     const char *path = config();
-    pid_t broken = rqt_fleet_add(path, few_slots);
+    pid_t broken = rqt_fleet_add(path, calm_few);
     for (int i = 0; i < 10; i++) {
         (void)rqt_submit((refq_spec){.task = "gate", .max_retries = 1});
     }
@@ -251,7 +258,7 @@ START_TEST(a_worker_without_its_keeper_gives_its_tasks_back)
     ck_assert_int_eq(rqt_meta("failed"), 0);
     ck_assert_int_eq(rqt_meta("pending"), 10);
     (void)rqt_file("open", "", 0);
-    (void)rqt_fleet_add(path, few_slots);
+    (void)rqt_fleet_add(path, calm_few);
     rqt_expect_idle(20000);
     ck_assert_int_eq(rqt_meta("complete"), 10);
 }
@@ -259,7 +266,7 @@ END_TEST
 
 START_TEST(a_worker_without_its_keeper_ends_even_when_idle)
 {
-    pid_t broken = rqt_fleet_add(config(), few_slots);
+    pid_t broken = rqt_fleet_add(config(), calm_few);
     (void)kill(keeper_of(broken), SIGKILL);
     rqt_fleet_expect_end(broken, 70);
     ck_assert_int_eq(rqt_redis_int("ZCARD refq:{docs}:workers"), 0);
@@ -268,7 +275,7 @@ END_TEST
 
 START_TEST(large_results_held_up_by_a_full_server_arrive_when_it_has_room)
 {
-    (void)rqt_fleet_add(config(), few_slots);
+    (void)rqt_fleet_add(config(), calm_few);
     refq_ref refs[6];
     rqt_redis_do("CONFIG SET maxmemory-policy noeviction");
     for (int i = 0; i < 6; i++) {
@@ -458,7 +465,7 @@ START_TEST(cancel_before_it_starts)
     ck_assert_int_eq(RQT_REFQ("get", text_of(&ready))->status, 1);
     ck_assert_int_eq(RQT_REFQ("watch", text_of(&ready))->status, 1);
 
-    (void)rqt_fleet_add(config(), one_slot);
+    (void)rqt_fleet_add(config(), calm_one);
     refq_ref after = rqt_submit((refq_spec){.task = "echo", .delay_ms = 500});
     rqt_expect(&after, "complete", 5000);
     ck_assert_int_eq(said("start"), 0);
@@ -469,7 +476,7 @@ END_TEST
 
 START_TEST(cancel_while_it_runs)
 {
-    (void)rqt_fleet_add(config(), one_slot);
+    (void)rqt_fleet_add(config(), calm_one);
     refq_ref ref = rqt_submit((refq_spec){.task = "stubborn"});
     expect_said("start", 1, 5000);
     ck_assert(RQT_UNTIL(strays() > 0, 5000));
@@ -490,7 +497,7 @@ START_TEST(cancel_while_it_ends)
 {
     /* The worker knows nothing of the cancellation when it reports the result. */
     rqt_proxy_start();
-    const char *const through_proxy[] = {"--lease", RQT_LEASE,       "--beat", RQT_BEAT,
+    const char *const through_proxy[] = {"--lease", "20s",           "--beat", RQT_BEAT,
                                          "--redis", rqt_proxy_url(), NULL};
     pid_t worker = rqt_fleet_add(config(), through_proxy);
     rqt_proxy_aim(RQT_REPORTS, RQT_HOLD_REQUEST, 1, 1);
@@ -509,7 +516,7 @@ END_TEST
 
 START_TEST(cancel_after_it_is_complete)
 {
-    (void)rqt_fleet_add(config(), one_slot);
+    (void)rqt_fleet_add(config(), calm_one);
     refq_ref ref = rqt_submit((refq_spec){.task = "echo"});
     rqt_expect(&ref, "complete", 5000);
     ck_assert_int_eq(RQT_REFQ("cancel", text_of(&ref))->status, 1);
@@ -525,7 +532,7 @@ START_TEST(a_delayed_task_cancelled_after_its_promotion_never_runs)
     refq_error err;
     refq_spec specs[2];
     refq_submitted done[2];
-    (void)rqt_fleet_add(config(), one_slot);
+    (void)rqt_fleet_add(config(), calm_one);
     for (int i = 0; i < 2; i++) {
         specs[i] = (refq_spec){.struct_size = sizeof specs[i], .task = "gate", .delay_ms = 300};
         ck_assert_int_eq(refq_ref_make(RQT_QUEUE, &specs[i].ref, &err), REFQ_OK);
@@ -568,7 +575,7 @@ START_TEST(retries_follow_the_backoff)
     static const long long delays[] = {200, 400, 800, 1000};
     enum { LATE_MS = 1500, CLOCKS_MS = 5 };
     long long starts[5];
-    (void)rqt_fleet_add(config(), one_slot);
+    (void)rqt_fleet_add(config(), calm_one);
     refq_ref ref = rqt_submit((refq_spec){.task = "fail"});
     rqt_expect(&ref, "failed", 20000);
     ck_assert_str_eq(rqt_field(&ref, "reason"), "exhausted");
@@ -599,7 +606,7 @@ START_TEST(a_worker_told_to_stop_loses_none_of_its_tasks)
 {
     enum { LONG = 40, SHORT = 10 };
     refq_ref refs[LONG];
-    pid_t first = rqt_fleet_add(config(), many_slots);
+    pid_t first = rqt_fleet_add(config(), calm_many);
     for (int i = 0; i < LONG; i++) {
         refs[i] = rqt_submit((refq_spec){.task = "long"});
     }
@@ -622,7 +629,7 @@ START_TEST(a_worker_told_to_stop_loses_none_of_its_tasks)
     }
     rqt_audit(RQT_QUEUE);
 
-    (void)rqt_fleet_add(config(), many_slots);
+    (void)rqt_fleet_add(config(), calm_many);
     rqt_expect_idle(20000);
     ck_assert_int_eq(rqt_meta("complete"), LONG + SHORT);
     ck_assert_int_eq(said("end"), LONG + SHORT);
@@ -635,8 +642,8 @@ START_TEST(the_library_may_vanish_under_load)
 {
     enum { N = 200 };
     const char *path = config();
-    (void)rqt_fleet_add(path, few_slots);
-    (void)rqt_fleet_add(path, few_slots);
+    (void)rqt_fleet_add(path, calm_few);
+    (void)rqt_fleet_add(path, calm_few);
     for (int i = 0; i < N; i++) {
         (void)rqt_submit((refq_spec){.task = "echo"});
         if (i % 10 == 0) {
