@@ -21,7 +21,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdio_ext.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
@@ -330,13 +329,17 @@ static void take_post(int socket)
     rqi_close_from(SOCKET_FD + 1);
 }
 
+/* Not allocated: the process it is forked from may have threads, and who knows which locks of an
+ * allocator they hold. */
+static struct keeper the_keeper;
+
 _Noreturn void rqi_keeper_main(int socket, pid_t worker)
 {
     drop_stdio();
     take_post(socket);
-    struct keeper *k = calloc(1, sizeof *k);
+    struct keeper *k = &the_keeper;
     int signals = reset_signals();
-    if (k == NULL || signals < 0) {
+    if (signals < 0) {
         _exit(1);
     }
     k->signals = signals;
