@@ -30,7 +30,6 @@ typedef struct cli_who {
             "the session of who asks"                                                   \
     }
 
-/* The same for the const char * that names the store. */
 /* Which entries are meant. */
 typedef struct cli_which {
     const char *name; /* of the cache; NULL = the default */
@@ -67,6 +66,7 @@ typedef struct cli_which {
             "also of other caches on the same store"                                             \
     }
 
+/* The row of the const char * that names the store. */
 #define CLI_STORE_ROW(options, store)                                            \
     {                                                                            \
         "store", 0, CLI_VALUE, "URL", offsetof(options, store), cli_read_text,   \
@@ -109,13 +109,13 @@ typedef struct cli_cache {
  */
 int cli_cache_pick(const char *given, const char **ret);
 
+enum {
+    CLI_CACHE_TASKS = 1, /* references of its tasks are known as well, unless there is a store */
+    CLI_CACHE_NEW = 2    /* a database that is not there is made */
+};
+
 /* Opens the cache of this name where `store` says; NULL = the Redis of the common options. What
  * was opened is the caller's to close in any case. Returns an exit status. */
-enum {
-    CLI_CACHE_TASKS =
-        1,            /* the references of its tasks are known as well, unless there is a store */
-    CLI_CACHE_NEW = 2 /* a database that is not there is made */
-};
 int cli_cache_open(const cli_common *common, const char *store, const char *name, unsigned flags,
                    cli_cache *ret);
 void cli_cache_close(cli_cache *c);

@@ -81,7 +81,7 @@ static const cli_option options[] = {
     {"format", 0, CLI_VALUE, "FORMAT", AT(format), read_format,
      "minimal, standard, full (default: the definition): of -o json meanwhile"},
     {"max-size", 0, CLI_VALUE, "N", AT(max_size), cli_read_natural,
-     "a larger value is answered by a preview (default: the definition, or 1000)"},
+     "of more tokens a preview is answered (default: the definition, or 1000)"},
     {"reuse", 0, CLI_VALUE, "REUSE", AT(reuse), read_reuse,
      "of identical calls: none, in_flight, result (default: the definition)"},
     CLI_WHO_ROWS(struct call_options, who),
@@ -205,7 +205,9 @@ static int answer(const cli_common *common, const cli_cache *c, const refq_call_
     rqi_buf again = {0};
     rqi_buf about = {0};
     cli_who_words(who, NULL, &again);
-    explain(c->client, &response, &about);
+    if (!common->json) {
+        explain(c->client, &response, &about);
+    }
     int code = common->json ? cli_reply_json(&response)
                             : cli_reply_called(&response, rqi_buf_str(&again), &about);
     rqi_buf_done(&about);

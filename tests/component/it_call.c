@@ -631,13 +631,19 @@ static void abandon(refq_call_id id)
     ck_assert_int_eq(refq_call_abandon(calls, id, &err), REFQ_ERR_NOTFOUND);
 }
 
+/* All who say this share a task. */
+static refq_call_spec shared(int64_t patience_ms)
+{
+    return (refq_call_spec){.task = "slow",
+                            .args = "{\"shared\": 1}",
+                            .has_async_timeout = 1,
+                            .async_timeout_ms = patience_ms};
+}
+
 START_TEST(the_last_caller_to_leave_takes_the_task_along)
 {
     begin();
-    refq_call_spec s = {.task = "slow",
-                        .args = "{\"shared\": 1}",
-                        .has_async_timeout = 1,
-                        .async_timeout_ms = 60000};
+    refq_call_spec s = shared(60000);
     refq_call_id first = start(s);
     refq_call_id second = start(s);
     ck_assert(RQT_UNTIL(atomic_load(&runs) == 1, 10000));
@@ -655,10 +661,7 @@ END_TEST
 START_TEST(who_was_given_the_reference_keeps_the_task)
 {
     begin();
-    refq_call_spec s = {.task = "slow",
-                        .args = "{\"shared\": 1}",
-                        .has_async_timeout = 1,
-                        .async_timeout_ms = 60000};
+    refq_call_spec s = shared(60000);
     refq_call_id first = start(s);
     json_decref(CALL(.task = "slow", .args = "{\"shared\": 1}", AT_ONCE));
     abandon(first);
@@ -706,10 +709,7 @@ END_TEST
 START_TEST(nobody_waits_for_those_who_left)
 {
     begin();
-    refq_call_spec s = {.task = "slow",
-                        .args = "{\"shared\": 1}",
-                        .has_async_timeout = 1,
-                        .async_timeout_ms = 600000};
+    refq_call_spec s = shared(600000);
     refq_call_id first = start(s);
     json_decref(CALL(.task = "slow", .args = "{\"shared\": 1}", AT_ONCE)); /* holds the task */
     abandon(first);
