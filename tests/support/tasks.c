@@ -5,6 +5,7 @@
 #include "support/wait.h"
 
 #include <check.h>
+#include <stdio.h>
 #include <string.h>
 
 static refq_client *client;
@@ -57,9 +58,14 @@ bool rqt_is(const refq_ref *ref, const char *status)
 
 void rqt_expect(const refq_ref *ref, const char *status, int budget_ms)
 {
-    bool met = RQT_UNTIL(rqt_is(ref, status), budget_ms);
-    ck_assert_msg(met, "task %s is %s after %d ms, not %s", ref->hex, rqt_field(ref, "status"),
-                  budget_ms, status);
+    if (RQT_UNTIL(rqt_is(ref, status), budget_ms)) {
+        return;
+    }
+    char is[32];
+    (void)snprintf(is, sizeof is, "%s", rqt_field(ref, "status"));
+    ck_abort_msg("task %s:%s is %s after %d ms, not %s; its last attempt: %s", ref->queue, ref->hex,
+                 is, budget_ms, status,
+                 rqt_redis_str("LINDEX refq:{%s}:history:%s 0", ref->queue, ref->hex));
 }
 
 /* Both counters at one moment: a task that changes between two reads would be seen in neither. */
