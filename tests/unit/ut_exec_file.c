@@ -7,10 +7,15 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -285,6 +290,97 @@ START_TEST(test_many_results)
 }
 END_TEST
 
+/* --- Shortage --------------------------------------------------------------------------------- */
+
+enum { MAY_OPEN = 100, CROWD = MAY_OPEN + 1 };
+
+/* Descriptors under way in a socket that nobody reads count for all processes of the user, and
+ * those that may not have so many open can send none. */
+static void crowd(int pair[2])
+{
+    union {
+        struct cmsghdr align;
+        char space[CMSG_SPACE(CROWD * sizeof(int))];
+    } control = {0};
+    struct iovec io = {.iov_base = "x", .iov_len = 1};
+    struct msghdr msg = {.msg_iov = &io,
+                         .msg_iovlen = 1,
+                         .msg_control = control.space,
+                         .msg_controllen = sizeof control.space};
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+    struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+    c->cmsg_level = SOL_SOCKET;
+    c->cmsg_type = SCM_RIGHTS;
+    c->cmsg_len = CMSG_LEN(CROWD * sizeof(int));
+    for (size_t i = 0; i < CROWD; i++) {
+        ((int *)(void *)CMSG_DATA(c))[i] = pair[0];
+    }
+    ck_assert_int_eq(sendmsg(pair[0], &msg, 0), 1);
+}
+
+static void uncrowd(const int pair[2])
+{
+    (void)close(pair[0]);
+    (void)close(pair[1]);
+}
+
+/* Takes this process's right to exceed limits, and that of the keeper and its minders. */
+static void take_rights(void)
+{
+    const struct rlimit limit = {.rlim_cur = MAY_OPEN, .rlim_max = MAY_OPEN};
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct rights[_LINUX_CAPABILITY_U32S_3];
+    rqt_keeper_down();
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    ck_assert_int_eq(syscall(SYS_capget, &header, rights), 0);
+    rights[0].effective &= ~(1U << CAP_SYS_ADMIN | 1U << CAP_SYS_RESOURCE);
+    ck_assert_int_eq(syscall(SYS_capset, &header, rights), 0);
+    rqt_keeper_up();
+}
+
+START_TEST(test_an_order_waits_while_too_many_descriptors_are_under_way)
+{
+    int pair[2];
+    take_rights();
+    refq_exec_def def = definition("printf '%s' \"$REFQ_REF_ID\" >" OUT);
+    crowd(pair);
+    struct rqt_run runs[3] = {0};
+    for (size_t i = 0; i < 3; i++) {
+        ck_assert_msg(rqt_run_start(&runs[i], &def, "{}", 0) == REFQ_OK, "%s", rqt_error.text);
+    }
+    rqt_turn_for(50);
+    uncrowd(pair);
+    for (size_t i = 0; i < 3; i++) {
+        rqt_run_wait(&runs[i]);
+        rqt_run_expect(&runs[i], RQI_DONE, "\"ZG9jczowMTIz\"");
+    }
+}
+END_TEST
+
+START_TEST(test_a_result_waits_while_too_many_descriptors_are_under_way)
+{
+    int pair[2];
+    take_rights();
+    refq_exec_def def =
+        definition("echo '{\"progress\":{\"current\":1}}' >&3; printf '%s' \"$REFQ_REF_ID\" >" OUT
+                   "; cat <go");
+    char go[128];
+    (void)snprintf(go, sizeof go, "%s/go", rqt_dir);
+    ck_assert_int_eq(mkfifo(go, 0600), 0);
+    struct rqt_run run = {0};
+    ck_assert_msg(rqt_run_start(&run, &def, "{}", 0) == REFQ_OK, "%s", rqt_error.text);
+    rqt_turn_until(&run.n_progress, 1);
+    crowd(pair);
+    int fd = open(go, O_WRONLY | O_CLOEXEC);
+    ck_assert_int_ge(fd, 0);
+    (void)close(fd);
+    rqt_turn_for(50);
+    uncrowd(pair);
+    rqt_run_wait(&run);
+    rqt_run_expect(&run, RQI_DONE, "\"ZG9jczowMTIz\"");
+}
+END_TEST
+
 /* --- Suite ------------------------------------------------------------------------------------ */
 
 int main(void)
@@ -305,5 +401,9 @@ int main(void)
     tcase_add_test(left, test_keeper_dies);
     tcase_add_test(left, test_stop);
     tcase_add_test(left, test_kill_9_of_the_worker);
+    TCase *shortage = rqt_exec_case(suite, "shortage");
+    tcase_set_tags(shortage, "native"); /* valgrind has descriptors of its own */
+    tcase_add_test(shortage, test_an_order_waits_while_too_many_descriptors_are_under_way);
+    tcase_add_test(shortage, test_a_result_waits_while_too_many_descriptors_are_under_way);
     return rqt_main(suite);
 }

@@ -29,6 +29,7 @@
 #define N_FDS          4
 #define SOCKET_BUFFER  (256 * 1024) /* room for the largest order */
 #define REPORTS_A_TURN 256          /* then other events of the loop get their turn */
+#define LATER_MS       10           /* when the system lacked what a message needs */
 
 struct child {
     uint64_t id; /* 0 = free */
@@ -53,6 +54,7 @@ struct rqi_keeper {
     struct event_base *base;
     struct event *readable;
     struct event *writable;
+    struct event *later;   /* nothing tells when the system has room again */
     struct waiting *first; /* orders that did not fit, oldest first */
     struct waiting **last;
     uint64_t generation;
@@ -123,6 +125,19 @@ static void waiting_free(struct waiting *w)
     free(w);
 }
 
+/* Passes by itself. ETOOMANYREFS: all processes of the user together have more descriptors under
+ * way in sockets than this one may have open. */
+static bool is_shortage(int error)
+{
+    return error == ENOBUFS || error == ENOMEM || error == ETOOMANYREFS;
+}
+
+static void await_room(const rqi_keeper *k, int error)
+{
+    static const struct timeval later = {.tv_usec = LATER_MS * 1000};
+    (void)event_add(error == EAGAIN ? k->writable : k->later, error == EAGAIN ? NULL : &later);
+}
+
 /* Takes the message; copies the descriptors, because the caller closes its own. */
 static refq_err put_off(rqi_keeper *k, rqi_buf *message, const int *fds, size_t n_fds,
                         refq_error *err)
@@ -144,7 +159,6 @@ static refq_err put_off(rqi_keeper *k, rqi_buf *message, const int *fds, size_t 
     *message = (rqi_buf){0};
     *k->last = w;
     k->last = &w->next;
-    (void)event_add(k->writable, NULL);
     return REFQ_OK;
 }
 
@@ -153,9 +167,13 @@ static refq_err send_order(rqi_keeper *k, rqi_buf *message, const int *fds, size
                            refq_error *err)
 {
     refq_err code = REFQ_OK;
-    int error = k->first != NULL ? EAGAIN : send_now(k, message, fds, n_fds);
-    if (error == EAGAIN) {
+    bool behind = k->first != NULL;
+    int error = behind ? 0 : send_now(k, message, fds, n_fds);
+    if (behind || error == EAGAIN || is_shortage(error)) {
         code = put_off(k, message, fds, n_fds, err);
+        if (!behind) {
+            await_room(k, error);
+        }
     } else if (error != 0) {
         code = rqi_fail(err, error == EPIPE ? REFQ_ERR_CLOSED : REFQ_ERR_IO,
                         "cannot reach the process that starts programs (refq-keeper): %s",
@@ -165,7 +183,7 @@ static refq_err send_order(rqi_keeper *k, rqi_buf *message, const int *fds, size
     return code;
 }
 
-static void on_writable(evutil_socket_t fd, short what, void *arg)
+static void on_room(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd;
     (void)what;
@@ -173,8 +191,8 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
     while (k->first != NULL) {
         struct waiting *w = k->first;
         int error = send_now(k, &w->message, w->fds, w->n_fds);
-        if (error == EAGAIN || error == ENOBUFS || error == ENOMEM || error == ETOOMANYREFS) {
-            (void)event_add(k->writable, NULL);
+        if (error == EAGAIN || is_shortage(error)) {
+            await_room(k, error);
             return;
         }
         /* Any other failure means that the keeper is gone, which the reading side finds out. */
@@ -215,6 +233,7 @@ static void on_gone(rqi_keeper *k)
     k->gone = true;
     (void)event_del(k->readable);
     (void)event_del(k->writable);
+    (void)event_del(k->later);
     drop_waiting(k);
     for (unsigned i = 0; i < k->n_used; i++) {
         deliver(k, k->slots[i].id, &lost);
@@ -426,8 +445,9 @@ refq_err rqi_keeper_start(rqi_keeper **ret, refq_error *err)
 refq_err rqi_keeper_attach(rqi_keeper *keeper, struct event_base *base, refq_error *err)
 {
     keeper->readable = event_new(base, keeper->socket, EV_READ | EV_PERSIST, on_readable, keeper);
-    keeper->writable = event_new(base, keeper->socket, EV_WRITE, on_writable, keeper);
-    if (keeper->readable == NULL || keeper->writable == NULL ||
+    keeper->writable = event_new(base, keeper->socket, EV_WRITE, on_room, keeper);
+    keeper->later = evtimer_new(base, on_room, keeper);
+    if (keeper->readable == NULL || keeper->writable == NULL || keeper->later == NULL ||
         event_add(keeper->readable, NULL) != 0) {
         return rqi_fail(err, REFQ_ERR_NOMEM, "cannot watch the keeper's socket");
     }
@@ -459,6 +479,7 @@ void rqi_keeper_stop(rqi_keeper *keeper)
     }
     free_event(keeper->readable);
     free_event(keeper->writable);
+    free_event(keeper->later);
     drop_waiting(keeper);
     (void)close(keeper->socket);
     (void)kill(keeper->pid, SIGCONT);

@@ -13,12 +13,16 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 /* All signals are blocked from the keeper on; these are waited for. */
 #define SIGNAL_ORPHANED SIGCONT  /* the keeper died: a minder that was stopped goes on to see it */
 #define SIGNAL_KILL     SIGUSR2  /* pass on SIGKILL: a plain signal, so it cannot be lost */
 #define SIGNAL_PASS     SIGRTMIN /* pass on the signal that came as its value */
+
+#define PAUSE_MS 10
+#define PAUSES   1000 /* 10 s altogether */
 
 struct minder {
     int socket;
@@ -45,7 +49,7 @@ static rqi_report without_padding(const rqi_report *report)
 }
 
 /* The result's descriptor, when there is one, goes along. */
-void rqi_report_send(int socket, const rqi_report *report)
+static int send_once(int socket, const rqi_report *report)
 {
     rqi_report wire = without_padding(report);
     union {
@@ -63,7 +67,26 @@ void rqi_report_send(int socket, const rqi_report *report)
         c->cmsg_len = CMSG_LEN(sizeof(int));
         memcpy(CMSG_DATA(c), &report->event.result.fd, sizeof(int));
     }
-    while (sendmsg(socket, &msg, MSG_NOSIGNAL) < 0 && errno == EINTR) {
+    return sendmsg(socket, &msg, MSG_NOSIGNAL) < 0 ? errno : 0;
+}
+
+/* The worker waits for the report: without what the system lacks it goes when that does not come
+ * back soon. */
+void rqi_report_send(int socket, const rqi_report *report)
+{
+    static const struct timespec moment = {.tv_nsec = PAUSE_MS * 1000000};
+    rqi_report without = *report;
+    without.event.result = (rqi_result_file){.fd = -1, .error = ETOOMANYREFS};
+    int error = EINTR;
+    for (int i = 0; i < PAUSES && error == EINTR; i++) {
+        error = send_once(socket, report);
+        if (error == ETOOMANYREFS || error == ENOMEM || error == ENOBUFS) {
+            (void)nanosleep(&moment, NULL);
+            error = EINTR;
+        }
+    }
+    if (error == EINTR) {
+        (void)send_once(socket, &without);
     }
 }
 
