@@ -798,7 +798,6 @@ int main(void)
     tcase_add_test(c, what_python_writes_is_made_strict);
     tcase_add_test(c, what_only_looks_like_a_reference_stays);
     tcase_add_test(c, without_an_actor_nothing_is_replaced);
-    tcase_add_test(c, every_kind_of_handler_gets_them);
     tcase_add_test(c, what_may_only_be_executed_is_used_and_never_shown);
     tcase_add_test(c, what_may_not_be_used_is_as_if_it_were_not_there);
     tcase_add_test(c, rules_of_ones_own_decide_in_the_worker_too);
@@ -820,5 +819,10 @@ int main(void)
     tcase_add_test(c, a_call_hands_its_inputs_to_the_worker);
     tcase_add_test(c, a_value_that_goes_while_a_call_waits_fails_it);
     suite_add_tcase(s, c);
+    TCase *apart = tcase_create("children");
+    tcase_set_timeout(apart, 60);
+    tcase_set_tags(apart, "apart");
+    tcase_add_test(apart, every_kind_of_handler_gets_them);
+    suite_add_tcase(s, apart);
     return rqt_main_redis(s, NULL);
 }

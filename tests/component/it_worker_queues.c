@@ -317,19 +317,27 @@ START_TEST(a_quiet_worker_finishes_what_it_has_and_takes_no_more)
 }
 END_TEST
 
-int main(void)
+static TCase *queues(Suite *s, const char *name)
 {
-    TCase *c = tcase_create("queues");
+    TCase *c = tcase_create(name);
     tcase_set_timeout(c, 90);
     tcase_add_checked_fixture(c, setup, teardown);
+    suite_add_tcase(s, c);
+    return c;
+}
+
+int main(void)
+{
+    Suite *s = suite_create("it_worker_queues");
+    TCase *c = queues(s, "queues");
     tcase_add_loop_test(c, a_flooded_queue_leaves_the_other_its_turns, 0, 4);
     tcase_add_test(c, each_slot_that_falls_free_goes_to_the_queue_with_fewer);
     tcase_add_test(c, an_idle_queue_leaves_its_slots_to_the_other);
-    tcase_add_test(c, a_lost_lease_of_one_queue_leaves_the_other_alone);
     tcase_add_test(c, queues_that_cannot_be_served);
     tcase_add_test(c, a_reload_changes_what_is_claimed_next);
     tcase_add_test(c, a_quiet_worker_finishes_what_it_has_and_takes_no_more);
-    Suite *s = suite_create("it_worker_queues");
-    suite_add_tcase(s, c);
+    TCase *apart = queues(s, "children");
+    tcase_set_tags(apart, "apart");
+    tcase_add_test(apart, a_lost_lease_of_one_queue_leaves_the_other_alone);
     return rqt_main_redis(s, NULL);
 }

@@ -301,14 +301,16 @@ static refq_err ask(refq_ctx *ctx, void *arg)
 static const char asking_program[] =
     "echo '{{\"ask\":\"Which page?\"}}' >&3; read -r line <&3; printf '%s' \"$line\"";
 
-/* A worker whose task `ask` is a C handler, the same in a child, or a program. */
+enum { THREAD, PROGRAM, CHILD, WAYS };
+
+/* A worker whose task `ask` is a C handler, a program, or the same handler in a child. */
 static void start_asking(int how)
 {
     refq_error err;
     const char *const argv[] = {"sh", "-c", asking_program, NULL};
-    const refq_task_def def = {.struct_size = sizeof def, .name = "ask", .child = how == 1};
+    const refq_task_def def = {.struct_size = sizeof def, .name = "ask", .child = how == CHILD};
     const refq_exec_def exec = {.struct_size = sizeof exec, .argv = argv};
-    if (how < 2) {
+    if (how != PROGRAM) {
         start_with(def, ask);
         return;
     }
@@ -537,36 +539,46 @@ START_TEST(a_result_whose_scope_cannot_be_read_does_not_become_public)
 }
 END_TEST
 
-int main(void)
+static TCase *rules(Suite *s, const char *name)
 {
-    TCase *c = tcase_create("rules");
+    TCase *c = tcase_create(name);
     tcase_set_timeout(c, 90);
     tcase_add_checked_fixture(c, setup, teardown);
+    suite_add_tcase(s, c);
+    return c;
+}
+
+int main(void)
+{
+    Suite *s = suite_create("it_worker_rules");
+    TCase *c = rules(s, "rules");
     tcase_add_test(c, a_limited_task_leaves_the_other_slots_to_others);
     tcase_add_test(c, a_task_that_nobody_offers_fails_after_the_grace);
     tcase_add_test(c, a_task_that_is_unknown_today_may_be_known_tomorrow);
-    tcase_add_test(c, a_handler_that_crashes_three_times_is_poison);
-    tcase_add_test(c, a_task_that_took_workers_along_runs_alone);
     tcase_add_test(c, a_task_that_waits_to_run_alone_can_be_cancelled);
     tcase_add_test(c, a_long_attempt_tells_when_it_times_out);
     tcase_add_test(c, a_handler_that_ignores_its_cancel_is_shown_as_stuck);
-    tcase_add_loop_test(c, a_person_answers_a_running_task, 0, 3);
+    tcase_add_loop_test(c, a_person_answers_a_running_task, THREAD, CHILD);
     tcase_add_test(c, an_answer_told_twice_is_not_taken_for_the_next_one);
     tcase_add_test(c, while_a_person_is_asked_there_is_no_deadline);
     tcase_add_test(c, an_answer_whose_message_was_lost_comes_with_a_beat);
-    tcase_add_loop_test(c, a_task_that_asks_can_be_cancelled, 0, 3);
+    tcase_add_loop_test(c, a_task_that_asks_can_be_cancelled, THREAD, CHILD);
     tcase_add_test(c, a_worker_is_told_to_be_quiet);
     tcase_add_test(c, a_standing_order_is_obeyed_without_a_message);
     tcase_add_test(c, a_worker_is_told_to_drain);
     tcase_add_test(c, orders_that_mean_nothing_change_nothing);
     tcase_add_test(c, a_result_whose_scope_cannot_be_read_does_not_become_public);
+    TCase *apart = rules(s, "children");
+    tcase_set_tags(apart, "apart");
+    tcase_add_test(apart, a_handler_that_crashes_three_times_is_poison);
+    tcase_add_test(apart, a_task_that_took_workers_along_runs_alone);
+    tcase_add_loop_test(apart, a_person_answers_a_running_task, CHILD, WAYS);
+    tcase_add_loop_test(apart, a_task_that_asks_can_be_cancelled, CHILD, WAYS);
     shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (shared == MAP_FAILED) {
         perror("mmap");
         return EXIT_FAILURE;
     }
-    Suite *s = suite_create("it_worker_rules");
-    suite_add_tcase(s, c);
     int status = rqt_main_redis(s, NULL);
     (void)munmap((void *)shared, sizeof *shared);
     return status;

@@ -2,9 +2,11 @@
 #include "support/inworker.h"
 
 #include "support/redis_fixture.h"
+#include "support/wait.h"
 
 #include <check.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -16,7 +18,8 @@ static struct {
     refq_worker *worker;
     pthread_t thread;
     bool started;
-    refq_err ended; /* after the join */
+    refq_err ended;    /* after the join */
+    atomic_bool begun; /* it has forked its keeper, or is over */
 } in;
 
 /* The log, one text; what does not fit is lost, so tests look for what comes early. */
@@ -75,20 +78,37 @@ void rqt_inworker_serve(const char *queue, refq_handlers *set)
     refq_handlers_unref(set);
 }
 
+static void on_forked(void)
+{
+    atomic_store(&in.begun, true);
+}
+
+static void watch_forks(void)
+{
+    ck_assert_int_eq(pthread_atfork(NULL, on_forked, NULL), 0);
+}
+
 static void *run(void *arg)
 {
     refq_error err = {0};
     in.ended = refq_worker_run(arg, &err);
+    atomic_store(&in.begun, true);
     if (in.ended != REFQ_OK) {
         (void)fprintf(stderr, "worker: %s\n", err.text);
     }
     return NULL;
 }
 
+/* Returns when the worker has forked: the allocator of AddressSanitizer would be locked for ever in
+ * its handlers' processes, if another thread held its lock at that moment (glibc's would not). */
 void rqt_inworker_start(void)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    (void)pthread_once(&once, watch_forks);
+    atomic_store(&in.begun, false);
     ck_assert_int_eq(pthread_create(&in.thread, NULL, run, in.worker), 0);
     in.started = true;
+    ck_assert(RQT_UNTIL(atomic_load(&in.begun), 10000));
 }
 
 void rqt_inworker_expect_end(refq_err expected)
