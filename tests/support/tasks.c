@@ -36,6 +36,12 @@ refq_ref rqt_submit(refq_spec spec)
     return done.ref;
 }
 
+const char *rqt_ref_text(const refq_ref *ref)
+{
+    static char text[REFQ_REF_MAX + 1];
+    return refq_ref_format(ref, text);
+}
+
 const char *rqt_field(const refq_ref *ref, const char *name)
 {
     return rqt_redis_str("HGET refq:{%s}:task:%s %s", ref->queue, ref->hex, name);

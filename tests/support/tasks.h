@@ -14,6 +14,9 @@ void rqt_client_end(void);
 /* Submits one task of RQT_QUEUE; the reference and the size of the spec are filled in here. */
 refq_ref rqt_submit(refq_spec spec);
 
+/* Its text; valid until the next call. */
+const char *rqt_ref_text(const refq_ref *ref);
+
 /* A field of the task's hash, "" when it is not set; valid until the next Redis call. */
 const char *rqt_field(const refq_ref *ref, const char *name);
 long long rqt_number(const refq_ref *ref, const char *name);
