@@ -627,11 +627,24 @@ static const char *heading_of(const char *command)
     return command[0] != '\0' ? "\noptions:" : "\noptions of every command:";
 }
 
+/* Rows of a command stand together, so its help is asked for once. */
+static const char *help_of(const char *command)
+{
+    static char help[65536];
+    static const char *whose;
+    if (whose == NULL || strcmp(whose, command) != 0) {
+        (void)snprintf(help, sizeof help, "%s",
+                       call(command, (const char *const[]){"--help", NULL})->out);
+        whose = command;
+    }
+    return help;
+}
+
 /* The short form, "-q" of "-q, --queue Q"; "" when there is none. */
 static const char *letter_of(const struct row *row)
 {
     static char letter[3];
-    const char *help = call(row->command, (const char *const[]){"--help", NULL})->out;
+    const char *help = help_of(row->command);
     size_t len = strlen(row->option);
     const char *at = line_below(help, heading_of(row->command));
     while (at != NULL && (strncmp(at + OPTION_AT, row->option, len) != 0 ||
