@@ -215,7 +215,7 @@ START_TEST(a_task_that_took_workers_along_runs_alone)
     ck_assert(RQT_UNTIL(rqt_inworker_said("event=runs_alone") == 1, 10000));
     /* It waits for its neighbour, and nothing more is claimed. */
     refq_ref later = rqt_submit((refq_spec){.task = "quick"});
-    ck_assert(!RQT_UNTIL(!rqt_is(&later, "pending"), 300));
+    ck_assert(RQT_STAYS(rqt_is(&later, "pending"), 300));
     ck_assert_int_eq(atomic_load(&shared->begun), 1);
     ck_assert_str_eq(rqt_field(&loner, "alone"), "");
     atomic_store(&shared->gate, 1);
@@ -400,7 +400,7 @@ START_TEST(an_answer_told_twice_is_not_taken_for_the_next_one)
     /* Messages carry no state: too early, doubled and late ones change nothing. */
     (void)snprintf(order, sizeof order, "answer %s", ref.hex);
     publish_often(order);
-    ck_assert(!RQT_UNTIL(!asks(&ref, "{\"question\":\"First?\"}"), 200));
+    ck_assert(RQT_STAYS(asks(&ref, "{\"question\":\"First?\"}"), 200));
     give_answer(&ref, "1");
     publish_often(order);
     ck_assert(RQT_UNTIL(asks(&ref, "{\"question\":\"Second?\"}"), 10000));
@@ -416,7 +416,7 @@ START_TEST(while_a_person_is_asked_there_is_no_deadline)
     refq_ref ref = rqt_submit((refq_spec){.task = "ask"});
     ck_assert(RQT_UNTIL(asks(&ref, "{\"question\":\"Which page?\"}"), 10000));
     /* Longer than the timeout, and than the half of it when it would be told. */
-    ck_assert(!RQT_UNTIL(rqt_number(&ref, "deadline_at") > 0 || !rqt_is(&ref, "processing"), 1500));
+    ck_assert(RQT_STAYS(rqt_number(&ref, "deadline_at") <= 0 && rqt_is(&ref, "processing"), 1500));
     give_answer(&ref, "{\"page\":7}");
     expect_answered(&ref);
     ck_assert_int_eq(rqt_number(&ref, "attempt"), 1);
@@ -470,7 +470,7 @@ START_TEST(a_worker_is_told_to_be_quiet)
     control(REFQ_WORKER_QUIET);
     ck_assert(RQT_UNTIL(state_is("quiet"), 10000));
     refq_ref ref = rqt_submit((refq_spec){.task = "quick"});
-    ck_assert(!RQT_UNTIL(!rqt_is(&ref, "pending"), 300));
+    ck_assert(RQT_STAYS(rqt_is(&ref, "pending"), 300));
     control(REFQ_WORKER_RESUME);
     rqt_expect(&ref, "complete", 10000);
     ck_assert(RQT_UNTIL(state_is("running"), 10000));

@@ -1,9 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 #include "support/main.h"
 
+#include "support/pace.h"
 #include "support/redis_fixture.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+
+/* Check reads it when a time limit is set, so before main(). */
+__attribute__((constructor)) static void be_patient(void)
+{
+    char times[8];
+    (void)snprintf(times, sizeof times, "%d", RQT_PATIENCE);
+    (void)setenv("CK_TIMEOUT_MULTIPLIER", times, 0);
+}
 
 int rqt_main(Suite *suite)
 {

@@ -226,7 +226,7 @@ static void live_through(const char *names, int64_t gap_ms, void (*midway)(void)
     start_producers();
     start_faults(names, gap_ms);
     if (midway != NULL) {
-        (void)RQT_UNTIL(step(), options.seconds * 500);
+        (void)RQT_STAYS(!step(), options.seconds * 500);
         midway();
     }
     bool produced = RQT_UNTIL(step(), (options.seconds + BEHIND_S) * 1000);

@@ -87,7 +87,7 @@ START_TEST(a_third_request_ends_it_at_once)
     ck_assert(RQT_UNTIL(rqt_count_processes("sleep 47.11") > 0, 10000));
     for (int i = 0; i < 3; i++) {
         ck_assert_int_eq(kill(pid, SIGTERM), 0);
-        (void)RQT_UNTIL(false, 50); /* signals of one kind that are pending together become one */
+        (void)RQT_STAYS(true, 50); /* signals of one kind that are pending together become one */
     }
     ck_assert_msg(rqt_reap(pid, 20000) == 0, "%s", rqt_read(out));
     expect_nothing_left();

@@ -850,7 +850,7 @@ int main(void)
 {
     Suite *s = suite_create("st_cli_options");
     TCase *c = tcase_create("options");
-    tcase_set_timeout(c, RQT_SANITIZED ? 500 : 120);
+    tcase_set_timeout(c, 120);
     tcase_add_checked_fixture(c, setup, teardown);
     tcase_add_test(c, every_option_has_a_row);
     tcase_add_test(c, a_good_value_works);

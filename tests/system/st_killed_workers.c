@@ -185,7 +185,9 @@ int main(void)
     tcase_add_test(c, a_fleet_under_fire_loses_nothing);
     tcase_add_test(c, a_worker_without_its_keeper_gives_its_tasks_back);
     tcase_add_test(c, a_worker_without_its_keeper_ends_even_when_idle);
-    tcase_add_test(c, large_results_held_up_by_a_full_server_arrive_when_it_has_room);
     tcase_add_test(c, a_worker_told_to_stop_loses_none_of_its_tasks);
+    TCase *large = rqt_witness_case(s, "large results");
+    tcase_set_tags(large, "bulk");
+    tcase_add_test(large, large_results_held_up_by_a_full_server_arrive_when_it_has_room);
     return rqt_main(s);
 }

@@ -41,7 +41,7 @@ static size_t started(void)
 static void take_the_server_away(void)
 {
     rqt_redis_kill();
-    (void)RQT_UNTIL(false, AWAY_MS);
+    (void)RQT_STAYS(true, AWAY_MS);
     rqt_redis_revive();
 }
 
@@ -60,7 +60,7 @@ START_TEST(an_outage_kills_no_worker)
     for (int i = 0; i < ROUNDS; i++) {
         take_the_server_away();
         /* All are heard of again, or would have been missed. */
-        (void)RQT_UNTIL(rqt_redis_int("ZCARD refq:{docs}:workers") != WORKERS, 3000);
+        (void)RQT_STAYS(rqt_redis_int("ZCARD refq:{docs}:workers") == WORKERS, 3000);
     }
     (void)rqt_file("open", "", 0);
     for (int i = 0; i < WORKERS; i++) {

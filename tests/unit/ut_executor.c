@@ -293,7 +293,7 @@ START_TEST(the_timeout_stands_still_while_a_person_thinks)
     make(&o, "ask");
     rqi_run_start(executor, &o.run);
     ck_assert(RQT_UNTIL((event_base_loop(base, EVLOOP_NONBLOCK), o.question[0] != '\0'), 5000));
-    ck_assert(!RQT_UNTIL(turn_until_done(&o), 1200));
+    ck_assert(RQT_STAYS(!turn_until_done(&o), 1200));
     ck_assert(rqi_run_answer(&o.run, "1", 1));
     ck_assert(RQT_UNTIL(turn_until_done(&o), 5000));
     ck_assert_int_eq(o.run.outcome.kind, RQI_DONE);
@@ -322,7 +322,7 @@ START_TEST(a_question_moves_the_deadline)
     ck_assert(RQT_UNTIL((event_base_loop(base, EVLOOP_NONBLOCK), o.question[0] != '\0'), 5000));
     int64_t deadline = o.run.deadline_ms;
     ck_assert_int_gt(o.run.left_ms, 0);
-    ck_assert(!RQT_UNTIL(turn_until_done(&o), 100));
+    ck_assert(RQT_STAYS(!turn_until_done(&o), 100));
     ck_assert(rqi_run_answer(&o.run, "1", 1));
     ck_assert_int_eq(o.run.left_ms, 0);
     ck_assert_int_ge(o.run.deadline_ms, deadline + 90);
