@@ -212,6 +212,11 @@ START_TEST(test_pattern_check)
         {"(a+++++++++++++++++++++)", REFQ_ERR_LIMIT, "multiply to more than 64"},
         {"((((((((((a+)+)+)+)+)+)+)+)+)+)", REFQ_ERR_LIMIT, "multiply to more than 64"},
         {"(a{99999999999999999999})", REFQ_ERR_LIMIT, "multiply to more than 1000"},
+        {"(|||||||||||||||||||||||||||||){5,}", REFQ_ERR_LIMIT, "an alternative is empty"},
+        {"|(a)", REFQ_ERR_LIMIT, "an alternative is empty"},
+        {"(a)|", REFQ_ERR_LIMIT, "an alternative is empty"},
+        {"(a|)", REFQ_ERR_LIMIT, "an alternative is empty"},
+        {"(a*){900,}", REFQ_ERR_LIMIT, "a group with a count"}, /* over 10 s */
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         ck_assert_int_eq(rqi_scrape_check(bad[i].pattern, &rqt_error), bad[i].code);
@@ -222,6 +227,8 @@ START_TEST(test_pattern_check)
     ck_assert_int_eq(rqi_scrape_check(pattern, &rqt_error), REFQ_ERR_LIMIT);
     ck_assert_int_eq(rqi_scrape_check("\\\\1 ([0-9]{1,3})\\", &rqt_error), REFQ_ERR_INVALID);
     ck_assert_int_eq(rqi_scrape_check("\\\\1 ([0-9]{1,3})", &rqt_error), REFQ_OK);
+    ck_assert_int_eq(rqi_scrape_check("\\(|\\)|(page|sheet) \\|([0-9]{1,}){1}", &rqt_error),
+                     REFQ_OK);
     const char *argv[] = {"true", NULL};
     refq_exec_def def = {.argv = argv, .progress = "("};
     ck_assert_int_eq(rqi_exec_def_check(&def, &rqt_error), REFQ_ERR_INVALID);

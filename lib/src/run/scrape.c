@@ -7,10 +7,11 @@
  * be shown. A line may still cost the square of its length (4 KiB of digits:
  * 80 ms), so a chunk has a budget of one such line, and after a costly look there
  * is none for 20 times as long, measured in CPU time so that a busy machine does
- * not count. Two things of regcomp() are refused because they cost more than a
+ * not count. Some things of regcomp() are refused because they cost more than a
  * pattern's length tells: nested repetitions, which are expanded in memory (a +
  * is written as twice what it repeats), and back-references, which make matching
- * exponential.
+ * exponential. Empty alternatives and counted groups are refused as well: 128 bytes
+ * of them kept glibc busy for over a minute.
  */
 #include "run/scrape.h"
 
@@ -91,6 +92,27 @@ static unsigned long exceeded_bound(const char *pattern)
     return product > bound ? bound : 0;
 }
 
+/* What regcomp() takes exponentially long for, however short it is: alternatives that are empty,
+ * and groups that are written out several times. NULL = there is none of it. */
+static const char *costly_part(const char *pattern)
+{
+    static const char empty[] = "an alternative is empty; write (a)? instead of (a|)";
+    static const char counted[] = "a group with a count, such as (a){2}, is not supported";
+    char before = '|'; /* as if one had just ended */
+    for (const char *p = pattern; *p != '\0'; p++) {
+        bool escapes = *p == '\\' && p[1] != '\0';
+        if (*p == '|' && (before == '(' || before == '|' || p[1] == ')' || p[1] == '\0')) {
+            return empty;
+        }
+        if (*p == '{' && before == ')' && count_of(p) > 1) {
+            return counted;
+        }
+        before = escapes ? '\\' : *p;
+        p += escapes;
+    }
+    return NULL;
+}
+
 static refq_err check_size(const char *pattern, refq_error *err)
 {
     if (strlen(pattern) > PATTERN_MAX) {
@@ -103,6 +125,10 @@ static refq_err check_size(const char *pattern, refq_error *err)
                         "progress: the repetition counts of the pattern multiply to more than %lu; "
                         "use * instead of + and {}",
                         bound);
+    }
+    const char *part = costly_part(pattern);
+    if (part != NULL) {
+        return rqi_fail(err, REFQ_ERR_LIMIT, "progress: %s", part);
     }
     if (has_back_reference(pattern)) {
         return rqi_fail(err, REFQ_ERR_INVALID,
