@@ -32,6 +32,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -289,7 +290,7 @@ static void leave_early(int status, void *arg)
 static void prepare_process(struct child *c)
 {
     const struct rlimit none = {0};
-    (void)prctl(PR_SET_NAME, "refq-child");
+    (void)syscall(SYS_prctl, PR_SET_NAME, "refq-child", 0, 0, 0); /* as the keeper */
     (void)setrlimit(RLIMIT_CORE, &none);
     (void)on_exit(leave_early, NULL);
     c->result_fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, CONTROL_FD + 1);

@@ -23,6 +23,7 @@
 #include <stdio_ext.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -319,7 +320,9 @@ static void drop_stdio(void)
 static void take_post(int socket)
 {
     (void)setsid();
-    (void)prctl(PR_SET_NAME, "refq-keeper");
+    /* Not prctl(): that of AddressSanitizer takes a lock, which a thread may have held at the fork.
+     */
+    (void)syscall(SYS_prctl, PR_SET_NAME, "refq-keeper", 0, 0, 0);
     (void)prctl(PR_SET_DUMPABLE, 0); /* programs must not read its environment, nor its minders' */
     (void)prctl(PR_SET_CHILD_SUBREAPER, 1);
     (void)prctl(PR_SET_PDEATHSIG, SIGNAL_PARENT);

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -162,7 +163,7 @@ static void watch(struct minder *m)
 /* Dies with the keeper, but not before the program: hence a signal that can be waited for. */
 static void take_post(const struct minder *m)
 {
-    (void)prctl(PR_SET_NAME, "refq-minder");
+    (void)syscall(SYS_prctl, PR_SET_NAME, "refq-minder", 0, 0, 0); /* as the keeper */
     (void)prctl(PR_SET_CHILD_SUBREAPER, 1);
     (void)prctl(PR_SET_PDEATHSIG, SIGNAL_ORPHANED);
     if (getppid() != m->keeper) {
