@@ -70,7 +70,7 @@ void rqt_expect(const refq_ref *ref, const char *status, int budget_ms)
     char is[32];
     (void)snprintf(is, sizeof is, "%s", rqt_field(ref, "status"));
     ck_abort_msg("task %s:%s is %s after %d ms, not %s; its last attempt: %s", ref->queue, ref->hex,
-                 is, budget_ms, status,
+                 is, budget_ms * RQT_PATIENCE, status,
                  rqt_redis_str("LINDEX refq:{%s}:history:%s 0", ref->queue, ref->hex));
 }
 
@@ -90,8 +90,8 @@ bool rqt_is_idle(void)
 void rqt_expect_idle(int budget_ms)
 {
     bool met = RQT_UNTIL(rqt_is_idle(), budget_ms);
-    ck_assert_msg(met, "after %d ms %lld tasks are pending and %lld processing", budget_ms,
-                  rqt_meta("pending"), rqt_meta("processing"));
+    ck_assert_msg(met, "after %d ms %lld tasks are pending and %lld processing",
+                  budget_ms * RQT_PATIENCE, rqt_meta("pending"), rqt_meta("processing"));
 }
 
 const char *rqt_entry(const refq_ref *ref)
