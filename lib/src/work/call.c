@@ -191,12 +191,15 @@ static void take_reply(struct call *call, const redisReply *reply)
 {
     rqi_line *line = call->line;
     rqi_cursor cur = rqi_cursor_of(reply);
-    int64_t now = rqi_next_int(&cur);
+    int64_t offset = rqi_next_int(&cur) - rqi_mono_ms(); /* before what takes time */
     bool gone = strcmp(rqi_next_str(&cur), "gone") == 0;
     bool parked = rqi_next_int(&cur) != 0;
     int64_t alarm = rqi_next_int(&cur);
     bool more = rqi_next_int(&cur) != 0;
     int64_t n = rqi_next_int(&cur);
+    if (!cur.bad) {
+        line->worker->clock_offset_ms = offset;
+    }
     take_claims(call, &cur, n);
     take_answers(call, &cur);
     if (cur.bad) {
@@ -206,7 +209,6 @@ static void take_reply(struct call *call, const redisReply *reply)
         take_failure(call, &err);
         return;
     }
-    line->worker->clock_offset_ms = now - rqi_mono_ms();
     if (call->generation != line->generation) {
         return;
     }
