@@ -3,28 +3,18 @@
  */
 #include "support/main.h"
 #include "support/redis_fixture.h"
+#include "support/worker_thread.h"
 
 #include <refq/contract.h>
 #include <refq/work.h>
 
 #include <check.h>
-#include <pthread.h>
-#include <stdio.h>
 
 static struct {
     const refq_contract_setup *setup;
     refq_worker *worker;
-    pthread_t thread;
+    rqt_worker_thread thread;
 } fleet;
-
-static void *run_worker(void *arg)
-{
-    refq_error err = {0};
-    if (refq_worker_run(arg, &err) != REFQ_OK) {
-        (void)fprintf(stderr, "worker: %s\n", err.text);
-    }
-    return NULL;
-}
 
 static refq_err start(void *arg, const refq_contract_setup *setup, refq_error *err)
 {
@@ -39,13 +29,12 @@ static refq_err start(void *arg, const refq_contract_setup *setup, refq_error *e
     if (rc == REFQ_OK) {
         rc = refq_worker_serve(fleet.worker, setup->queue, setup->handlers, err);
     }
-    if (rc == REFQ_OK && pthread_create(&fleet.thread, NULL, run_worker, fleet.worker) != 0) {
-        rc = REFQ_ERR_NOMEM;
-    }
     if (rc != REFQ_OK) {
         refq_worker_free(fleet.worker);
+        return rc;
     }
-    return rc;
+    rqt_worker_thread_start(&fleet.thread, fleet.worker);
+    return REFQ_OK;
 }
 
 static refq_err make_backend(struct event_base *base, void *arg, refq_backend **ret,
@@ -61,8 +50,7 @@ static refq_err make_backend(struct event_base *base, void *arg, refq_backend **
 static void stop(void *arg)
 {
     (void)arg;
-    refq_worker_stop(fleet.worker);
-    (void)pthread_join(fleet.thread, NULL);
+    (void)rqt_worker_thread_stop(&fleet.thread);
     refq_worker_free(fleet.worker);
     rqt_audit(fleet.setup->queue);
 }

@@ -4,13 +4,13 @@
 #include "support/proc.h"
 #include "support/redis_fixture.h"
 #include "support/wait.h"
+#include "support/worker_thread.h"
 
 #include "task/library_name.h"
 
 #include <refq/refq.h>
 
 #include <check.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +19,7 @@
 
 static refq_client *client;
 static refq_worker *worker;
-static pthread_t worker_thread;
+static rqt_worker_thread worker_thread;
 
 static refq_err echo(refq_ctx *ctx, void *arg)
 {
@@ -53,15 +53,6 @@ static refq_err refuse(refq_ctx *ctx, void *arg)
     return refq_ctx_fail(ctx, REFQ_ERR_INVALID, "never");
 }
 
-static void *run_worker(void *arg)
-{
-    refq_error err = {0};
-    if (refq_worker_run(arg, &err) != REFQ_OK) {
-        (void)fprintf(stderr, "worker: %s\n", err.text);
-    }
-    return NULL;
-}
-
 static void add(refq_handlers *set, const char *name, refq_run_mode mode, refq_handler fn)
 {
     refq_error err;
@@ -85,7 +76,7 @@ static void start_worker(void)
     add(set, "refuse", REFQ_RUN_THREAD, refuse);
     ck_assert_msg(refq_worker_serve(worker, QUEUE, set, &err) == REFQ_OK, "%s", err.text);
     refq_handlers_unref(set);
-    ck_assert_int_eq(pthread_create(&worker_thread, NULL, run_worker, worker), 0);
+    rqt_worker_thread_start(&worker_thread, worker);
 }
 
 static void setup(void)
@@ -99,8 +90,7 @@ static void setup(void)
 
 static void teardown(void)
 {
-    refq_worker_stop(worker);
-    (void)pthread_join(worker_thread, NULL);
+    (void)rqt_worker_thread_stop(&worker_thread);
     refq_worker_free(worker);
     rqt_audit(QUEUE);
     refq_client_close(client);
@@ -400,8 +390,7 @@ END_TEST
 START_TEST(a_waiter_learns_that_its_task_was_not_started_in_time_without_any_worker)
 {
     refq_spec spec = {.task = "echo", .start_within_ms = 200};
-    refq_worker_stop(worker);
-    (void)pthread_join(worker_thread, NULL);
+    (void)rqt_worker_thread_stop(&worker_thread);
     refq_ref ref = submit(spec);
     refq_task *task = wait_for(&ref);
     ck_assert_str_eq(refq_status_name(refq_task_status(task)), "failed");

@@ -2,11 +2,10 @@
 #include "support/inworker.h"
 
 #include "support/redis_fixture.h"
-#include "support/wait.h"
+#include "support/worker_thread.h"
 
 #include <check.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -16,10 +15,8 @@ enum { LEASE_MS = 5000, BEAT_MS = 200 };
 
 static struct {
     refq_worker *worker;
-    pthread_t thread;
+    rqt_worker_thread thread;
     bool started;
-    refq_err ended;    /* after the join */
-    atomic_bool begun; /* it has forked its keeper, or is over */
 } in;
 
 /* The log, one text; what does not fit is lost, so tests look for what comes early. */
@@ -78,46 +75,19 @@ void rqt_inworker_serve(const char *queue, refq_handlers *set)
     refq_handlers_unref(set);
 }
 
-static void on_forked(void)
-{
-    atomic_store(&in.begun, true);
-}
-
-static void watch_forks(void)
-{
-    ck_assert_int_eq(pthread_atfork(NULL, on_forked, NULL), 0);
-}
-
-static void *run(void *arg)
-{
-    refq_error err = {0};
-    in.ended = refq_worker_run(arg, &err);
-    atomic_store(&in.begun, true);
-    if (in.ended != REFQ_OK) {
-        (void)fprintf(stderr, "worker: %s\n", err.text);
-    }
-    return NULL;
-}
-
-/* Returns when the worker has forked: the allocator of AddressSanitizer would be locked for ever in
- * its handlers' processes, if another thread held its lock at that moment (glibc's would not). */
 void rqt_inworker_start(void)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    (void)pthread_once(&once, watch_forks);
-    atomic_store(&in.begun, false);
-    ck_assert_int_eq(pthread_create(&in.thread, NULL, run, in.worker), 0);
+    rqt_worker_thread_start(&in.thread, in.worker);
     in.started = true;
-    ck_assert(RQT_UNTIL(atomic_load(&in.begun), 10000));
 }
 
 void rqt_inworker_expect_end(refq_err expected)
 {
+    refq_err ended = rqt_worker_thread_join(&in.thread);
     if (in.started) {
-        (void)pthread_join(in.thread, NULL);
-        in.started = false;
-        ck_assert_int_eq(in.ended, expected);
+        ck_assert_int_eq(ended, expected);
     }
+    in.started = false;
     refq_worker_free(in.worker);
     in.worker = NULL;
 }

@@ -17,15 +17,6 @@
 
 /* --- Beginning and end ------------------------------------------------------------------------ */
 
-static void *run_worker(void *arg)
-{
-    refq_error err = {0};
-    if (refq_worker_run(arg, &err) != REFQ_OK) {
-        (void)fprintf(stderr, "worker: %s\n", err.text);
-    }
-    return NULL;
-}
-
 static void start_redis(rqt_world *w)
 {
     refq_error err = {0};
@@ -35,7 +26,7 @@ static void start_redis(rqt_world *w)
     ck_assert_msg(refq_worker_new(&o, &w->worker, &err) == REFQ_OK, "%s", err.text);
     ck_assert_msg(refq_worker_serve(w->worker, w->queue, w->handlers, &err) == REFQ_OK, "%s",
                   err.text);
-    ck_assert_int_eq(pthread_create(&w->thread, NULL, run_worker, w->worker), 0);
+    rqt_worker_thread_start(&w->thread, w->worker);
     ck_assert_msg(refq_client_open(&client, &w->client, &err) == REFQ_OK, "%s", err.text);
 }
 
@@ -86,8 +77,7 @@ void rqt_world_stop(rqt_world *w)
     cancel_all(w);
     refq_client_close(w->client);
     if (w->redis) {
-        refq_worker_stop(w->worker);
-        (void)pthread_join(w->thread, NULL);
+        (void)rqt_worker_thread_stop(&w->thread);
         refq_worker_free(w->worker);
     }
     refq_handlers_unref(w->handlers);

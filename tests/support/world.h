@@ -10,10 +10,9 @@
 #define RQT_SUPPORT_WORLD_H
 
 #include "contract/contract.h"
+#include "support/worker_thread.h"
 
 #include <refq/work.h>
-
-#include <pthread.h>
 
 #define RQT_TASKS_MAX 64
 #define RQT_SEEN_MAX  512
@@ -34,7 +33,7 @@ typedef struct rqt_world {
     refq_handlers *handlers;
     rqi_ct_stage *stage;
     refq_worker *worker; /* redis only */
-    pthread_t thread;
+    rqt_worker_thread thread;
     refq_client *client;
     rqt_world_task tasks[RQT_TASKS_MAX];
     size_t n;

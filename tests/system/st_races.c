@@ -6,6 +6,7 @@
 #include "support/redis_fixture.h"
 #include "support/tasks.h"
 #include "support/wait.h"
+#include "support/worker_thread.h"
 
 #include <check.h>
 #include <pthread.h>
@@ -66,15 +67,6 @@ static refq_err answer(refq_ctx *ctx, void *arg)
     (void)arg;
     (void)atomic_fetch_add(&handler_runs, 1);
     return refq_ctx_return_json(ctx, "{\"answer\":42}");
-}
-
-static void *run_worker(void *arg)
-{
-    refq_error err;
-    if (refq_worker_run(arg, &err) != REFQ_OK) {
-        (void)fprintf(stderr, "worker: %s\n", err.text);
-    }
-    return NULL;
 }
 
 static void add(refq_handlers *set, const char *name, refq_run_mode mode, refq_handler fn)
@@ -174,10 +166,10 @@ static void *race(void *arg)
 
 START_TEST(cancel_racing_completion)
 {
-    pthread_t thread;
+    rqt_worker_thread thread;
     struct caller callers[CALLERS] = {0};
     refq_worker *worker = make_worker(NULL);
-    ck_assert_int_eq(pthread_create(&thread, NULL, run_worker, worker), 0);
+    rqt_worker_thread_start(&thread, worker);
     (void)rqt_client();
     run_callers(race, callers);
 
@@ -196,8 +188,7 @@ START_TEST(cancel_racing_completion)
     ck_assert_int_ge(atomic_load(&handler_runs), complete);
     rqt_expect_idle(5000);
 
-    refq_worker_stop(worker);
-    (void)pthread_join(thread, NULL);
+    (void)rqt_worker_thread_stop(&thread);
     refq_worker_free(worker);
 }
 END_TEST
@@ -223,9 +214,9 @@ static void submit_and_wait(const char *task)
 
 START_TEST(an_embedded_worker_outlives_the_server)
 {
-    pthread_t thread;
+    rqt_worker_thread thread;
     refq_worker *worker = make_worker(until_told);
-    ck_assert_int_eq(pthread_create(&thread, NULL, run_worker, worker), 0);
+    rqt_worker_thread_start(&thread, worker);
     (void)rqt_submit((refq_spec){.task = "wait"});
     ck_assert(RQT_UNTIL(atomic_load(&handler_waits), 5000));
     /* The loop is busy while the server goes away, so its next act is to write to nobody. The
@@ -234,8 +225,7 @@ START_TEST(an_embedded_worker_outlives_the_server)
     atomic_store(&handler_waits, false);
     submit_and_wait("inline");
     submit_and_wait("thread");
-    refq_worker_stop(worker);
-    (void)pthread_join(thread, NULL);
+    (void)rqt_worker_thread_stop(&thread);
     refq_worker_free(worker);
 }
 END_TEST
