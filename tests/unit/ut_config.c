@@ -105,8 +105,8 @@ static const struct {
     {HEAD "    env: {A: {}}\n", "5: env: A must be a text, not a map"},
     /* how programs are followed and bounded */
     {HEAD "    progress: [a]\n", "5: progress must be a text, not a list"},
-    {HEAD "    progress: '([0-9]+'\n", "5: progress: '([0-9]+' is not an extended regular "
-                                       "expression: Unmatched ( or \\("},
+    {HEAD "    progress: '([0-9]+'\n", "5: progress: '([0-9]+' is not a regular "
+                                       "expression: missing closing parenthesis (byte 7)"},
     {HEAD "    progress: '[0-9]+%'\n",
      "5: progress: '[0-9]+%' has no group; write for example page ([0-9]+) of ([0-9]+), or "
      "([0-9.]+)% for a percentage"},

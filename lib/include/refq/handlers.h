@@ -172,7 +172,7 @@ typedef struct refq_exec_def {
     int64_t kill_grace_ms; /* from TERM to KILL; 0 = 5 s */
     bool allow_dash;       /* true: a {name} value may start with '-' */
     size_t log_tail;       /* last bytes of stderr that are kept; 0 = 4 KiB, at most 64 KiB */
-    const char *progress;  /* POSIX extended regular expression, at most 256 bytes, looked for in
+    const char *progress;  /* Perl-compatible regular expression, at most 256 bytes, looked for in
                               each line of stderr (up to 4 KiB; \n or \r ends one): group 1 is the
                               current value and group 2 the total, one group alone a percentage;
                               NULL = progress comes by fd 3 only */

@@ -4,172 +4,135 @@
  * fast as they can, so its cost is bounded from all sides: short patterns, short
  * lines, and of each chunk only the newest lines, from the last one backwards
  * until one matches. That loses nothing: of two values only the newer one would
- * be shown. A line may still cost the square of its length (4 KiB of digits:
- * 80 ms), so a chunk has a budget of one such line, and after a costly look there
- * is none for 20 times as long, measured in CPU time so that a busy machine does
- * not count. Some things of regcomp() are refused because they cost more than a
- * pattern's length tells: nested repetitions, which are expanded in memory (a +
- * is written as twice what it repeats), and back-references, which make matching
- * exponential. Empty alternatives and counted groups are refused as well: 128 bytes
- * of them kept glibc busy for over a minute.
+ * be shown. A line may still cost the square of its length and more, so matching
+ * is paid for in steps, of which a program has only so many a second: PCRE2 calls
+ * us at each item of the pattern, and we end the match when there is none left.
+ * POSIX' regexec() has no such limit, and regcomp() took minutes for some patterns
+ * of 128 bytes; PCRE2's own limit counts anew at each start in the line.
  */
 #include "run/scrape.h"
 
 #include "base/clock.h"
 #include "base/error.h"
 
-#include <regex.h>
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define PATTERN_MAX   256
-#define COUNT_MAX     1000 /* of the only repetition of a pattern; a + counts 2, {3,} counts 4 */
-#define COUNTS_MAX    64   /* product of several */
-#define BRACES_MAX    16   /* of those in braces: glibc takes 8 s for 54 of what may be empty */
-#define LINES_A_CHUNK 64   /* that are looked at */
-#define COSTLY_US     2000 /* of CPU time for one chunk */
-#define PAUSE_FACTOR  20
+#define NEST_MAX      50
+#define LINES_A_CHUNK 64 /* that are looked at */
+#define BYTES_A_STEP  16
+#define STEPS_MAX     ((int64_t)1 << 18) /* in one go: a few milliseconds */
+#define STEPS_A_MS    1000               /* a hundredth of a core or two */
+#define HEAP_KIB      4096               /* what a match may remember */
 #define DIGITS_MAX    15
 #define GROUPS        3 /* the match, current, total */
 
 struct rqi_scrape {
-    regex_t regex;
-    rqi_buf line;  /* the start of a line whose end has not come yet */
-    bool dropping; /* that line is too long */
-    int64_t pause_until_us;
+    pcre2_code *code;
+    pcre2_match_data *data;
+    pcre2_match_context *context;
+    uint32_t groups; /* of the pattern */
+    int64_t steps;   /* that are left */
+    int64_t steps_at_us;
+    size_t position; /* of the last callout */
+    rqi_buf line;    /* the start of a line whose end has not come yet */
+    bool dropping;   /* that line is too long */
 };
 
 /* --- Patterns --------------------------------------------------------------------------------- */
 
-static bool has_back_reference(const char *pattern)
+static uint32_t groups_of(const pcre2_code *code)
 {
-    for (; *pattern != '\0'; pattern++) {
-        if (*pattern == '\\' && *++pattern >= '1' && *pattern <= '9') {
-            return true;
-        }
-        if (*pattern == '\0') {
-            return false;
-        }
-    }
-    return false;
+    uint32_t n = 0;
+    (void)pcre2_pattern_info(code, PCRE2_INFO_CAPTURECOUNT, &n);
+    return n;
 }
 
-/* How often a repetition writes out what it repeats. */
-static unsigned long count_of(const char *repetition)
+static refq_err refuse(const char *pattern, int failed, size_t offset, refq_error *err)
 {
-    if (*repetition == '+') {
-        return 2;
+    if (failed == PCRE2_ERROR_HEAP_FAILED) {
+        return rqi_fail(err, REFQ_ERR_NOMEM, "out of memory for a progress pattern");
     }
-    char *end = NULL;
-    unsigned long low = strtoul(repetition + 1, &end, 10);
-    bool open = *end == ',' && end[1] == '}';
-    unsigned long high = *end == ',' ? strtoul(end + 1, NULL, 10) : low;
-    unsigned long count = high > low ? high : low;
-    count = count > COUNT_MAX ? COUNT_MAX + 1 : count > 0 ? count : 1;
-    return open ? count + 1 : count;
+    unsigned char why[120];
+    (void)pcre2_get_error_message(failed, why, sizeof why);
+    return rqi_fail(err, REFQ_ERR_INVALID,
+                    "progress: '%.80s' is not a regular expression: %s (byte %zu)", pattern,
+                    (const char *)why, offset);
 }
 
-/* How much the counts of all repetitions may multiply to, when they multiply to more; 0 when they
- * do not. Those that stand side by side only add up, but telling them apart would take a parser. */
-static unsigned long exceeded_bound(const char *pattern)
-{
-    unsigned long product = 1;
-    unsigned long braces = 1;
-    unsigned n = 0;
-    unsigned n_braces = 0;
-    for (; (pattern = strpbrk(pattern, "{+")) != NULL && product <= COUNT_MAX; pattern++) {
-        unsigned long count = count_of(pattern);
-        product *= count;
-        braces *= *pattern == '{' ? count : 1;
-        n_braces += *pattern == '{';
-        n++;
-    }
-    if (n_braces > 1 && braces > BRACES_MAX) {
-        return BRACES_MAX;
-    }
-    unsigned long bound = n > 1 ? COUNTS_MAX : COUNT_MAX;
-    return product > bound ? bound : 0;
-}
-
-/* What regcomp() takes exponentially long for, however short it is: alternatives that are empty,
- * and groups that are written out several times. NULL = there is none of it. */
-static const char *costly_part(const char *pattern)
-{
-    static const char empty[] = "an alternative is empty; write (a)? instead of (a|)";
-    static const char counted[] = "a group with a count, such as (a){2}, is not supported";
-    char before = '|'; /* as if one had just ended */
-    for (const char *p = pattern; *p != '\0'; p++) {
-        bool escapes = *p == '\\' && p[1] != '\0';
-        if (*p == '|' && (before == '(' || before == '|' || p[1] == ')' || p[1] == '\0')) {
-            return empty;
-        }
-        if (*p == '{' && before == ')' && count_of(p) > 1) {
-            return counted;
-        }
-        before = escapes ? '\\' : *p;
-        p += escapes;
-    }
-    return NULL;
-}
-
-static refq_err check_size(const char *pattern, refq_error *err)
+static refq_err compile(const char *pattern, pcre2_code **ret, refq_error *err)
 {
     if (strlen(pattern) > PATTERN_MAX) {
         return rqi_fail(err, REFQ_ERR_LIMIT, "progress: the pattern is longer than %d bytes",
                         PATTERN_MAX);
     }
-    unsigned long bound = exceeded_bound(pattern);
-    if (bound > 0) {
-        return rqi_fail(err, REFQ_ERR_LIMIT,
-                        "progress: the repetition counts of the pattern multiply to more than %lu; "
-                        "use * instead of + and {}",
-                        bound);
+    int failed = PCRE2_ERROR_HEAP_FAILED;
+    PCRE2_SIZE offset = 0;
+    pcre2_code *code = NULL;
+    pcre2_compile_context *context = pcre2_compile_context_create(NULL);
+    if (context != NULL) {
+        (void)pcre2_set_parens_nest_limit(context, NEST_MAX);
+        code = pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED,
+                             PCRE2_AUTO_CALLOUT | PCRE2_NEVER_UTF | PCRE2_NEVER_UCP |
+                                 PCRE2_NEVER_BACKSLASH_C,
+                             &failed, &offset, context);
     }
-    const char *part = costly_part(pattern);
-    if (part != NULL) {
-        return rqi_fail(err, REFQ_ERR_LIMIT, "progress: %s", part);
+    pcre2_compile_context_free(context);
+    if (code == NULL) {
+        return refuse(pattern, failed, offset, err);
     }
-    if (has_back_reference(pattern)) {
-        return rqi_fail(err, REFQ_ERR_INVALID,
-                        "progress: back-references such as \\1 are not supported");
-    }
-    return REFQ_OK;
-}
-
-static refq_err compile(const char *pattern, regex_t *ret, refq_error *err)
-{
-    refq_err code = check_size(pattern, err);
-    if (code != REFQ_OK) {
-        return code;
-    }
-    int failed = regcomp(ret, pattern, REG_EXTENDED);
-    if (failed != 0) {
-        char why[80];
-        (void)regerror(failed, ret, why, sizeof why);
-        return rqi_fail(err, failed == REG_ESPACE ? REFQ_ERR_NOMEM : REFQ_ERR_INVALID,
-                        "progress: '%.80s' is not an extended regular expression: %s", pattern,
-                        why);
-    }
-    if (ret->re_nsub == 0) {
-        regfree(ret);
+    if (groups_of(code) == 0) {
+        pcre2_code_free(code);
         return rqi_fail(err, REFQ_ERR_INVALID,
                         "progress: '%.80s' has no group; write for example page ([0-9]+) of "
                         "([0-9]+), or ([0-9.]+)%% for a percentage",
                         pattern);
     }
+    *ret = code;
     return REFQ_OK;
 }
 
 refq_err rqi_scrape_check(const char *pattern, refq_error *err)
 {
-    regex_t regex;
-    refq_err code = compile(pattern, &regex, err);
-    if (code == REFQ_OK) {
-        regfree(&regex);
-    }
-    return code;
+    pcre2_code *code = NULL;
+    refq_err rc = compile(pattern, &code, err);
+    pcre2_code_free(code);
+    return rc;
 }
+
+/* --- Steps ------------------------------------------------------------------------------------ */
+
+static bool pay(rqi_scrape *s, size_t bytes)
+{
+    s->steps -= (int64_t)(1 + bytes / BYTES_A_STEP);
+    return s->steps > 0;
+}
+
+/* Called by PCRE2 before each item of the pattern; not 0 ends the match. */
+static int charge(pcre2_callout_block *block, void *arg)
+{
+    rqi_scrape *s = arg;
+    size_t now = block->current_position;
+    size_t way = now > s->position ? now - s->position : s->position - now;
+    s->position = now;
+    return pay(s, way) ? 0 : PCRE2_ERROR_MATCHLIMIT;
+}
+
+/* What time has earned since the last look. */
+static void earn(rqi_scrape *s)
+{
+    int64_t now = rqi_mono_us();
+    int64_t ms = (now - s->steps_at_us) / 1000;
+    int64_t earned = ms < STEPS_MAX / STEPS_A_MS ? ms * STEPS_A_MS : STEPS_MAX;
+    s->steps = s->steps + earned < STEPS_MAX ? s->steps + earned : STEPS_MAX;
+    s->steps_at_us += ms * 1000;
+}
+
+/* --- Creation --------------------------------------------------------------------------------- */
 
 refq_err rqi_scrape_new(const char *pattern, rqi_scrape **ret, refq_error *err)
 {
@@ -177,11 +140,23 @@ refq_err rqi_scrape_new(const char *pattern, rqi_scrape **ret, refq_error *err)
     if (s == NULL) {
         return rqi_fail(err, REFQ_ERR_NOMEM, "out of memory for a progress pattern");
     }
-    refq_err code = compile(pattern, &s->regex, err);
+    refq_err code = compile(pattern, &s->code, err);
+    if (code == REFQ_OK) {
+        s->data = pcre2_match_data_create(GROUPS, NULL);
+        s->context = pcre2_match_context_create(NULL);
+        code = s->data != NULL && s->context != NULL
+                   ? REFQ_OK
+                   : refuse(pattern, PCRE2_ERROR_HEAP_FAILED, 0, err);
+    }
     if (code != REFQ_OK) {
-        free(s);
+        rqi_scrape_free(s);
         return code;
     }
+    (void)pcre2_set_callout(s->context, charge, s);
+    (void)pcre2_set_heap_limit(s->context, HEAP_KIB);
+    s->groups = groups_of(s->code);
+    s->steps = STEPS_MAX;
+    s->steps_at_us = rqi_mono_us();
     *ret = s;
     return REFQ_OK;
 }
@@ -189,7 +164,9 @@ refq_err rqi_scrape_new(const char *pattern, rqi_scrape **ret, refq_error *err)
 void rqi_scrape_free(rqi_scrape *scrape)
 {
     if (scrape != NULL) {
-        regfree(&scrape->regex);
+        pcre2_match_context_free(scrape->context);
+        pcre2_match_data_free(scrape->data);
+        pcre2_code_free(scrape->code);
         rqi_buf_done(&scrape->line);
         free(scrape);
     }
@@ -198,48 +175,58 @@ void rqi_scrape_free(rqi_scrape *scrape)
 /* --- Lines ------------------------------------------------------------------------------------ */
 
 /* The whole part of a number such as 12 or 45.7; false for anything else. */
-static bool read_number(const char *line, const regmatch_t *match, int64_t *ret)
+static bool read_number(const char *at, size_t len, int64_t *ret)
 {
-    size_t len = (size_t)(match->rm_eo - match->rm_so);
-    const char *at = line + match->rm_so;
-    size_t digits = strspn(at, "0123456789");
-    digits = digits < len ? digits : len;
+    int64_t value = 0;
+    size_t digits = 0;
+    for (; digits < len && at[digits] >= '0' && at[digits] <= '9'; digits++) {
+        if (digits == DIGITS_MAX) {
+            return false;
+        }
+        value = value * 10 + (at[digits] - '0');
+    }
     size_t used = digits;
     if (used < len && at[used] == '.') {
-        size_t decimals = strspn(at + used + 1, "0123456789");
-        used += 1 + decimals;
-    }
-    if (digits == 0 || digits > DIGITS_MAX || used < len) {
-        return false;
-    }
-    int64_t value = 0;
-    for (size_t i = 0; i < digits; i++) {
-        value = value * 10 + (at[i] - '0');
+        for (used++; used < len && at[used] >= '0' && at[used] <= '9'; used++) {
+        }
     }
     *ret = value;
-    return true;
+    return digits > 0 && used == len;
 }
 
-static bool match_line(const rqi_scrape *s, const char *line, int64_t *current, int64_t *total)
+/* The number of a group; `absent` when the group took no part. */
+static bool read_group(const rqi_scrape *s, const char *line, uint32_t group, bool absent,
+                       int64_t *ret)
 {
-    regmatch_t found[GROUPS];
-    if (regexec(&s->regex, line, GROUPS, found, 0) != 0 || found[1].rm_so < 0 ||
-        !read_number(line, &found[1], current)) {
+    const PCRE2_SIZE *found = pcre2_get_ovector_pointer(s->data) + (size_t)2 * group;
+    if (found[0] == PCRE2_UNSET) {
+        return absent;
+    }
+    return found[0] <= found[1] && read_number(line + found[0], found[1] - found[0], ret);
+}
+
+static bool match_line(rqi_scrape *s, const char *line, size_t len, int64_t *current,
+                       int64_t *total)
+{
+    s->position = 0;
+    if (!pay(s, len) ||
+        pcre2_match(s->code, (PCRE2_SPTR)line, len, 0, 0, s->data, s->context) < 0 ||
+        !read_group(s, line, 1, false, current)) {
         return false;
     }
-    if (s->regex.re_nsub == 1) {
+    if (s->groups == 1) {
         *total = 100;
         return *current <= 100;
     }
     *total = 0;
-    return found[2].rm_so < 0 || read_number(line, &found[2], total);
+    return read_group(s, line, 2, true, total);
 }
 
 /* A line may lie in two parts: what came earlier, and what came now. */
-static bool match_parts(const rqi_scrape *s, const rqi_buf *early, const char *late,
-                        size_t late_len, int64_t *current, int64_t *total)
+static bool match_parts(rqi_scrape *s, const rqi_buf *early, const char *late, size_t late_len,
+                        int64_t *current, int64_t *total)
 {
-    char line[RQI_SCRAPE_LINE_MAX + 1];
+    char line[RQI_SCRAPE_LINE_MAX];
     size_t early_len = early != NULL ? early->len : 0;
     size_t len = early_len + late_len;
     if (len == 0 || len > RQI_SCRAPE_LINE_MAX) {
@@ -247,8 +234,7 @@ static bool match_parts(const rqi_scrape *s, const rqi_buf *early, const char *l
     }
     memcpy(line, early != NULL ? rqi_buf_str(early) : "", early_len);
     memcpy(line + early_len, late, late_len);
-    line[len] = '\0';
-    return match_line(s, line, current, total);
+    return match_line(s, line, len, current, total);
 }
 
 static bool ends_line(char c)
@@ -267,23 +253,19 @@ static void keep(rqi_scrape *s, const char *data, size_t len)
     rqi_buf_add(&s->line, data, len);
 }
 
-/* Looks at the lines of data[0..len), which ends with a line's end, from the last one backwards. */
-static bool match_newest(const rqi_scrape *s, const char *data, size_t len, int64_t *current,
+/* Looks at the lines of data[0..len), which ends with a line's end, from the last one backwards,
+ * until one matches or the steps are used up. */
+static bool match_newest(rqi_scrape *s, const char *data, size_t len, int64_t *current,
                          int64_t *total)
 {
-    size_t budget = RQI_SCRAPE_LINE_MAX * RQI_SCRAPE_LINE_MAX;
-    for (unsigned n = 0; n < LINES_A_CHUNK && len > 0; n++) {
+    earn(s);
+    for (unsigned n = 0; n < LINES_A_CHUNK && len > 0 && s->steps > 0; n++) {
         size_t end = len - 1;
         size_t start = end;
         while (start > 0 && !ends_line(data[start - 1])) {
             start--;
         }
         bool first = start == 0;
-        size_t size = end - start + (first ? s->line.len : 0);
-        if (size <= RQI_SCRAPE_LINE_MAX && size * size > budget) {
-            return false;
-        }
-        budget -= size <= RQI_SCRAPE_LINE_MAX ? size * size : 0;
         if (!(first && s->dropping) &&
             match_parts(s, first ? &s->line : NULL, data + start, end - start, current, total)) {
             return true;
@@ -291,26 +273,6 @@ static bool match_newest(const rqi_scrape *s, const char *data, size_t len, int6
         len = start;
     }
     return false;
-}
-
-static int64_t cpu_us(void)
-{
-    struct timespec now = {0};
-    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-    return now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
-
-/* The same, unless the last looks were too costly. */
-static bool look(rqi_scrape *s, const char *data, size_t len, int64_t *current, int64_t *total)
-{
-    if (len == 0 || (s->pause_until_us != 0 && rqi_mono_us() < s->pause_until_us)) {
-        return false;
-    }
-    int64_t before = cpu_us();
-    bool found = match_newest(s, data, len, current, total);
-    int64_t cost = cpu_us() - before;
-    s->pause_until_us = cost > COSTLY_US ? rqi_mono_us() + cost * PAUSE_FACTOR : 0;
-    return found;
 }
 
 void rqi_scrape_add(rqi_scrape *scrape, const char *data, size_t len,
@@ -322,7 +284,7 @@ void rqi_scrape_add(rqi_scrape *scrape, const char *data, size_t len,
     }
     int64_t current = 0;
     int64_t total = 0;
-    bool found = look(scrape, data, lines, &current, &total);
+    bool found = match_newest(scrape, data, lines, &current, &total);
     if (lines > 0) {
         rqi_buf_clear(&scrape->line);
         scrape->dropping = false;

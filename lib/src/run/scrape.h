@@ -12,7 +12,7 @@
 
 typedef struct rqi_scrape rqi_scrape;
 
-/* A POSIX extended regular expression of at most 256 bytes. Its first group is the current value
+/* A Perl-compatible regular expression of at most 256 bytes. Its first group is the current value
  * and its second the total; with one group alone that is a percentage. REFQ_ERR_INVALID and
  * REFQ_ERR_LIMIT say what is wrong with it. */
 refq_err rqi_scrape_check(const char *pattern, refq_error *err);
