@@ -4,6 +4,7 @@
 #include "base/clock.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -62,15 +63,20 @@ static void teardown(void)
     ck_assert_int_eq(rmdir(rqt_dir), 0);
 }
 
+/* Never written in place: while a process is about to execute it, its writers are told "text file
+ * busy". */
 void rqt_script(const char *name, const char *body, mode_t mode)
 {
     char path[128];
+    char written[140];
     path_in_dir(path, sizeof path, name);
-    FILE *f = fopen(path, "we");
-    ck_assert_ptr_nonnull(f);
+    (void)snprintf(written, sizeof written, "%s.new", path);
+    FILE *f = fopen(written, "we");
+    ck_assert_msg(f != NULL, "%s: %s", written, strerror(errno));
     (void)fprintf(f, "#!/bin/sh\n%s\n", body);
     ck_assert_int_eq(fclose(f), 0);
-    ck_assert_int_eq(chmod(path, mode), 0);
+    ck_assert_int_eq(chmod(written, mode), 0);
+    ck_assert_int_eq(rename(written, path), 0);
 }
 
 /* --- Looking at processes --------------------------------------------------------------------- */

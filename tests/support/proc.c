@@ -7,6 +7,7 @@
 #include <check.h>
 #include <ctype.h>
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <signal.h>
@@ -166,11 +167,14 @@ const char *rqt_file(const char *name, const char *text, int executable)
     static int next;
     char *path = paths[next++ % 16];
     (void)snprintf(path, sizeof paths[0], "%s/%s", rqt_redis_dir(), name);
-    FILE *f = fopen(path, "we");
-    ck_assert(f != NULL);
+    char written[sizeof paths[0] + 8];
+    (void)snprintf(written, sizeof written, "%s.new", path);
+    FILE *f = fopen(written, "we");
+    ck_assert_msg(f != NULL, "%s: %s", written, strerror(errno));
     ck_assert(fputs(text, f) >= 0);
-    (void)fclose(f);
-    (void)chmod(path, executable ? 0700 : 0600);
+    ck_assert_int_eq(fclose(f), 0);
+    ck_assert_int_eq(chmod(written, executable ? 0700 : 0600), 0);
+    ck_assert_int_eq(rename(written, path), 0);
     return path;
 }
 
