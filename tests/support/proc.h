@@ -49,8 +49,8 @@ int rqt_worker_stop(pid_t pid);
 /* Waits until n workers of the queue are registered. Fails the test after 10 s. */
 void rqt_wait_workers(const char *queue, int n);
 
-/* Writes a file into the fixture's folder, whole or not at all, also over one that is being executed,
- * and returns its path (valid until 16 more were written). */
+/* Writes a file into the fixture's folder, whole or not at all, also over one that is being
+ * executed, and returns its path (valid until 16 more were written). */
 const char *rqt_file(const char *name, const char *text, int executable);
 
 /* Reads a whole file into a static buffer; "" when there is none. */
