@@ -298,8 +298,10 @@ int main(void)
     TCase *pattern = rqt_exec_case(suite, "pattern");
     tcase_add_test(pattern, test_pattern_finds);
     tcase_add_test(pattern, test_pattern_with_hostile_lines);
-    tcase_add_test(pattern, test_pattern_that_backtracks);
     tcase_add_test(pattern, test_pattern_check);
     tcase_add_test(pattern, test_progress_of_stderr);
+    TCase *budget = rqt_exec_case(suite, "budget");
+    tcase_set_tags(budget, "native"); /* all of it is used up, a hundred times */
+    tcase_add_test(budget, test_pattern_that_backtracks);
     return rqt_main(suite);
 }
