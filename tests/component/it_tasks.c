@@ -331,13 +331,13 @@ static int64_t lateness_of_a_delayed_task(void)
 
 START_TEST(delayed_tasks_in_a_row_all_wake_somebody)
 {
-    /* Not a measure of speed: without a wake-up of its own every second one waits until a beat
-     * notices that it is half a second late. */
+    /* Not a measure of speed: without a wake-up of its own every second one, three of them, waits
+     * until a beat notices that it is half a second late. */
     int late = 0;
     for (int i = 0; i < 6; i++) {
         late += lateness_of_a_delayed_task() > 450;
     }
-    ck_assert_int_le(late, 1);
+    ck_assert_int_le(late, 2);
 }
 END_TEST
 

@@ -138,7 +138,7 @@ START_TEST(retries_follow_the_backoff)
 {
     static const long long delays[] = {200, 400, 800, 1000};
     /* The worker's clock is the server's as of its last reply, so late by that one's way. */
-    enum { LATE_MS = 1500, CLOCKS_MS = 5, REPLY_MS = 500 };
+    enum { LATE_MS = 1500 * RQT_PATIENCE, CLOCKS_MS = 5, REPLY_MS = 500 };
     long long starts[5];
     (void)rqt_fleet_add(rqt_witness_config(), rqt_calm_one);
     refq_ref ref = rqt_submit((refq_spec){.task = "fail"});
