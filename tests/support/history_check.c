@@ -344,6 +344,14 @@ static void check_went_back(checker *c, const task *t)
     }
 }
 
+/* Whether the server may have forgotten an attempt by the second time: it was claimed before the
+ * first one, when it wrote its first line. */
+static bool is_forgotten(const checker *c, int64_t first_ns, int64_t last_ns)
+{
+    return rqt_fault_lost_memory(&c->faults, first_ns, last_ns) ||
+           rqt_fault_lost_memory(&c->faults, first_ns - c->o.slack_ms * MS, last_ns);
+}
+
 static void check_fence(checker *c, const task *t)
 {
     for (size_t i = 1; i < t->runs_n; i++) {
@@ -355,7 +363,7 @@ static void check_fence(checker *c, const task *t)
         }
         int64_t first = a->from_ns < b->from_ns ? a->from_ns : b->from_ns;
         int64_t last = a->from_ns < b->from_ns ? b->from_ns : a->from_ns;
-        if (rqt_fault_lost_memory(&c->faults, first, last)) {
+        if (is_forgotten(c, first, last)) {
             c->v->excused[RQT_RULE_FENCE]++;
         } else if (a->attempt == b->attempt) {
             violate(c, RQT_RULE_FENCE, t, "attempt %u started twice", a->attempt);
@@ -450,7 +458,7 @@ static void check_pair(checker *c, const task *t, const run *a, const run *b)
     int64_t first = a->from_ns < b->from_ns ? a->from_ns : b->from_ns;
     int64_t last = a->from_ns < b->from_ns ? b->from_ns : a->from_ns;
     if (rqt_fault_hit_worker(&c->faults, a->worker, first - c->o.slack_ms * MS, last) ||
-        rqt_fault_lost_memory(&c->faults, first, last)) {
+        is_forgotten(c, first, last)) {
         c->v->excused[RQT_RULE_OVERLAP]++;
         return;
     }
@@ -474,8 +482,7 @@ static bool is_explained(const checker *c, const run *r, const run *next)
     int64_t first = next->from_ns < r->from_ns ? next->from_ns : r->from_ns;
     int64_t ended = r->to_ns < until ? r->to_ns : until;
     return rqt_fault_hit_worker(&c->faults, r->worker, r->from_ns - c->o.slack_ms * MS, until) ||
-           rqt_fault_lost_memory(&c->faults, first, until) ||
-           rqt_fault_lost_memory(&c->faults, ended, until);
+           is_forgotten(c, first, until) || rqt_fault_lost_memory(&c->faults, ended, until);
 }
 
 static void check_extra_runs(checker *c, const task *t)

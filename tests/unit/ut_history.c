@@ -183,7 +183,16 @@ static const char good[] =
     "20602 1 accepted 6 0 - as=$6 existed=0\n"
     "20603 50 start 6 1 98-0 worker=50\n"
     "20604 50 done 6 1 98-0 value=66\n"
-    "99000 9 final 6 1 98-0 status=complete failures=0 value=66 vref=$6 vattempt=1 vfence=98-0\n";
+    "99000 9 final 6 1 98-0 status=complete failures=0 value=66 vref=$6 vattempt=1 vfence=98-0\n"
+    /* 7: claimed just before the server forgot, and begun when it was back */
+    "19000 1 submit 7 0 - task=quick retries=3\n"
+    "19001 1 accepted 7 0 - as=$7 existed=0\n"
+    "20610 50 start 7 1 99-0 worker=50\n"
+    "20611 50 told 7 1 99-0\n"
+    "20620 50 start 7 1 100-0 worker=50\n"
+    "20630 50 done 7 1 100-0 value=77\n"
+    "99000 9 final 7 1 100-0 status=complete failures=0 value=77 vref=$7 vattempt=1 "
+    "vfence=100-0\n";
 
 START_TEST(a_good_history_is_accepted)
 {
@@ -193,8 +202,8 @@ START_TEST(a_good_history_is_accepted)
     for (size_t i = 0; i < v.n; i++) {
         ck_abort_msg("%s: %s", rqt_rule_name(v.violations[i].rule), v.violations[i].text);
     }
-    ck_assert_uint_eq(v.tasks, 12);
-    ck_assert_uint_eq(v.runs, 17);
+    ck_assert_uint_eq(v.tasks, 13);
+    ck_assert_uint_eq(v.runs, 19);
     ck_assert_uint_eq(v.faults, 4);
     for (int r = 0; r < RQT_RULES; r++) {
         ck_assert_msg(v.checked[r] > 0, "rule %s was never applied", rqt_rule_name((rqt_rule)r));
@@ -315,6 +324,15 @@ static const struct {
      .rule = RQT_RULE_FENCE,
      .lines = ACCEPTED RAN_ONCE KILL_50 "20 51 start a 1 10-0 worker=51\n"
                                         "21 51 done a 1 10-0 value=aa\n" COMPLETE},
+    {.what = "a loss does not excuse two starts long after it",
+     .rule = RQT_RULE_FENCE,
+     .lines = ACCEPTED "12 9 fault - 0 - id=7 name=truncate target=0 reach=loss\n"
+                       "13 9 healed - 0 - id=7\n"
+                       "5000 50 start a 1 9-0 worker=50\n"
+                       "5001 50 told a 1 9-0\n"
+                       "5002 51 start a 1 10-0 worker=51\n"
+                       "5003 51 done a 1 10-0 value=aa\n" COMPLETE,
+     .also = RQT_RULE_EXTRA_RUN},
     {.what = "a fence went down",
      .rule = RQT_RULE_FENCE,
      .lines = ACCEPTED KILL_50 "12 50 start a 1 12-0 worker=50\n"
