@@ -7,11 +7,11 @@
 
 #include <pthread.h>
 
-/* Zeroed; its fields are its own. */
+/* Zeroed at first. */
 typedef struct rqt_worker_thread {
     refq_worker *worker; /* borrowed */
     pthread_t thread;
-    bool running;
+    bool running;   /* from the start to the join; others may read it, only */
     refq_err ended; /* after the join */
 } rqt_worker_thread;
 

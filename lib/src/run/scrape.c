@@ -26,7 +26,7 @@
 #define LINES_A_CHUNK 64 /* that are looked at */
 #define BYTES_A_STEP  16
 #define STEPS_MAX     ((int64_t)1 << 18) /* in one go: a few milliseconds */
-#define STEPS_A_MS    1000               /* a hundredth of a core or two */
+#define STEPS_A_MS    1000               /* for good: some hundredths of a core */
 #define HEAP_KIB      4096               /* what a match may remember */
 #define DIGITS_MAX    15
 #define GROUPS        3 /* the match, current, total */
